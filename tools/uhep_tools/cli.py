@@ -1,0 +1,23 @@
+"""The console script `uhep`: one typer app, one module a verb.
+
+A verb lives in uhep_tools/commands/ as a function `command`; its imports of heavy
+libraries stay inside, so that `uhep --help` is quick.
+"""
+
+import typer
+
+app = typer.Typer(
+    name="uhep",
+    help="HEP v3 capture for embedded SIP devices: serve, decode, simulate, measure.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()
