@@ -1,0 +1,70 @@
+"""What every test shares: where the interpreters are, which peers are there, how long to run.
+
+UHEP_REQUIRE_PEERS=1 turns a missing peer from a skip into a failure (CI).
+UHEP_SOAK=1 runs the long proofs whole (make soak).
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NPM = ROOT / ".peers" / "node_modules"
+SOAK = os.environ.get("UHEP_SOAK") == "1"
+REQUIRE_PEERS = os.environ.get("UHEP_REQUIRE_PEERS") == "1"
+
+# The device's code under CPython: the same files that go onto a board.
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "firmware")]
+
+# Name of a peer -> what must exist for it: programs on PATH, or files.
+PEERS = {
+    "wasm": ["node", NPM / "@micropython/micropython-webassembly-pyscript/micropython.mjs"],
+    "hep-js": ["node", NPM / "hep-js/index.js"],
+    "kamailio": ["kamailio", Path("/usr/lib/x86_64-linux-gnu/kamailio/modules/sipcapture.so")],
+    "sngrep": ["sngrep"],
+    "tshark": ["tshark"],
+    "rtpengine": ["rtpengine"],
+    "baresip": ["baresip"],
+    "sipp": ["sipp"],
+    "postgresql": [Path("/usr/lib/postgresql")],
+}
+
+
+def missing(peer):
+    """What of a peer is not installed, as a list of names."""
+    absent = []
+    for need in PEERS[peer]:
+        found = need.exists() if isinstance(need, Path) else shutil.which(need)
+        if not found:
+            absent.append(str(need))
+    return absent
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("peer"):
+        for peer in mark.args:
+            absent = missing(peer)
+            if absent:
+                text = f"peer {peer} is not installed ({', '.join(absent)}): run `make peers`"
+                if REQUIRE_PEERS:
+                    pytest.fail(text, pytrace=False)
+                pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def micropython():
+    """Path of the unix port's binary: MICROPYTHON, or the one in .venv."""
+    found = os.environ.get("MICROPYTHON") or shutil.which(
+        "micropython", path=str(Path(sys.executable).parent)
+    )
+    assert found, "no MicroPython unix port: run `make setup`, or set MICROPYTHON=/path"
+    return found
+
+
+@pytest.fixture(scope="session")
+def cases():
+    """cases(short, whole): how many cases a long proof runs now."""
+    return lambda short, whole: whole if SOAK else short
