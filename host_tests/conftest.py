@@ -16,8 +16,10 @@ NPM = ROOT / ".peers" / "node_modules"
 SOAK = os.environ.get("UHEP_SOAK") == "1"
 REQUIRE_PEERS = os.environ.get("UHEP_REQUIRE_PEERS") == "1"
 
-# The device's code under CPython: the same files that go onto a board.
-sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "firmware")]
+# The device's code under CPython: the same files that go onto a board, and what they import
+# of MicroPython.
+sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "firmware"), str(ROOT / "host_tests" / "shim")]
+import micropython as _shim  # noqa: E402, F401  (gives `time` its ticks)
 
 # Name of a peer -> what must exist for it: programs on PATH, or files.
 PEERS = {

@@ -1,0 +1,23 @@
+"""Runs one file of device tests under MicroPython: micropython run.py test_name
+
+Prints one line a test, `PASS name` or `FAIL name`, each FAIL after its traceback.
+pytest reads these lines (test_device.py); a person can as well.
+"""
+
+import gc
+import sys
+
+sys.path.insert(0, __file__.rpartition("/")[0])
+
+module = __import__(sys.argv[1])
+for name in sorted(dir(module)):
+    if not name.startswith("test_"):
+        continue
+    gc.collect()
+    try:
+        getattr(module, name)()
+    except Exception as error:
+        sys.print_exception(error)
+        print("FAIL", name)
+    else:
+        print("PASS", name)
