@@ -1,0 +1,70 @@
+"""sngrep as a collector that writes a pcap, and as a sniffing sender."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import REQUIRE_PEERS
+
+from peers.ports import free_port
+from peers.program import running, until
+
+
+def needs_sniffing():
+    """sngrep as a sender listens to lo, which only root may."""
+    if os.geteuid():
+        text = "sngrep sniffs the loopback interface: run as root"
+        pytest.fail(text, pytrace=False) if REQUIRE_PEERS else pytest.skip(text)
+
+
+@contextmanager
+def receiver(folder, key=None):
+    """sngrep -L. Yields (port, path); the pcap at path is whole after the block."""
+    port = free_port()
+    pcap = folder / "sngrep.pcap"
+    args = ["sngrep", "-N", "-L", f"udp:127.0.0.1:{port}", "-O", pcap]
+    with running([*args, *_settings(folder, key, "listen")], folder, [("udp", port)]) as program:
+        yield port, pcap
+        program.check()
+        program.stop()
+
+
+@contextmanager
+def sender(folder, hep_port, sip_ports, capture_id, key=None):
+    """sngrep sniffing SIP of some ports on lo and sending HEP v3."""
+    needs_sniffing()
+    args = [
+        "sngrep",
+        "-N",
+        "-d",
+        "lo",
+        "-H",
+        f"udp:127.0.0.1:{hep_port}",
+        "-O",
+        folder / "own.pcap",
+    ]
+    settings = _settings(folder, key, "send", f"set eep.send.id {capture_id}")
+    # A word each: a filter in one argument would be an expression to find in the messages.
+    only = " or ".join(f"port {port}" for port in sip_ports).split()
+    with running([*args, *settings, *only], folder) as program:
+        until(lambda: _sniffing(program), "sngrep to open lo")
+        yield
+
+
+def _settings(folder, key, way, *more):
+    lines = [f"set eep.{way}.version 3", *more]
+    if key:
+        lines.append(f"set eep.{way}.pass {key}")
+    path = folder / "sngreprc"
+    path.write_text("\n".join(lines) + "\n")
+    # -F: nothing of the user's own settings.
+    return ["-F", "-f", path]
+
+
+def _sniffing(program):
+    """Whether it holds a packet socket: an open file whose inode is in /proc/net/packet."""
+    program.check()
+    lines = Path("/proc/net/packet").read_text().splitlines()[1:]
+    packet_sockets = {f"socket:[{line.split()[8]}]" for line in lines}
+    return any(os.readlink(file) in packet_sockets for file in program.open_files())
