@@ -1,11 +1,33 @@
 """sipp: calls and registrations, as scenarios of its own or of this folder."""
 
+import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from peers.ports import free_port
 from peers.program import HERE, Program, running
 
 _TRANSPORT = {"udp": "u1", "tcp": "t1"}
+
+# "sent (511 bytes):" or "received [309] bytes :", an empty line, the message.
+_LOGGED = re.compile(rb"^\w+ message (sent|received) [(\[](\d+)\]? bytes.*\n\n", re.M)
+
+
+@dataclass
+class Call:
+    """What sipp itself says of the calls that it made: (sent, message) in order, whole."""
+
+    port: int
+    messages: list[tuple[bool, bytes]]
+
+
+def _messages(log):
+    """The messages of a file that -trace_msg wrote."""
+    found, at = [], 0
+    while head := _LOGGED.search(log, at):
+        at = head.end() + int(head[2])
+        found.append((head[1] == b"sent", log[head.end() : at]))
+    return found
 
 
 def _address(host):
@@ -21,19 +43,18 @@ def uas(folder, transport="udp", host="127.0.0.1", port=None):
         yield port
 
 
-def call(
-    folder, target, transport="udp", host="127.0.0.1", count=1, scenario="uac", duration_ms=0
-):
-    """Make count calls to port `target` one after another, to their end; returns our port.
+def call(folder, target, transport="udp", host="127.0.0.1", count=1, scenario="uac"):
+    """Make count calls to port `target`, one after another to their end, as a Call.
 
     scenario: one of sipp's own, or a file of this folder.
     """
     port = free_port()
+    log = folder / f"sipp-{port}.messages"
     which = ["-sf", HERE / scenario] if scenario.endswith(".xml") else ["-sn", scenario]
     program = Program(
         ["sipp", *which, "-i", _address(host), "-p", port, "-t", _TRANSPORT[transport]]
-        + ["-m", count, "-l", 1, "-d", duration_ms, "-timeout", "30s", "-timeout_error"]
-        + ["-nostdin", f"{_address(host)}:{target}"],
+        + ["-m", count, "-l", 1, "-d", 0, "-timeout", "30s", "-timeout_error"]
+        + ["-trace_msg", "-message_file", log, "-nostdin", f"{_address(host)}:{target}"],
         folder,
         name=f"sipp-uac-{port}",
     )
@@ -43,4 +64,4 @@ def call(
             raise program.error(f"{count} x {scenario} to port {target} ended with code {code}")
     finally:
         program.stop()
-    return port
+    return Call(port, _messages(log.read_bytes()))
