@@ -1,0 +1,143 @@
+"""lib/usip: messages and the values of their fields."""
+
+from doubles import raises
+from usip import header, message
+
+INVITE = (
+    b"INVITE sip:201@192.0.2.9:5062;transport=udp SIP/2.0\r\n"
+    b"Via: SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK1\r\n"
+    b"Max-Forwards: 70\r\n"
+    b'From: "Smith, <J>; \\"x" <sip:alice@192.0.2.1;x=1>;tag=a1\r\n'
+    b"To: <sip:201@192.0.2.9>\r\n"
+    b"Call-ID: c1@192.0.2.1\r\n"
+    b"CSeq: 7 INVITE\r\n"
+    b"Content-Length: 4\r\n"
+    b"\r\n"
+    b"body"
+)
+
+
+def test_request():
+    parsed = message.parse(INVITE)
+    assert parsed.method == b"INVITE"
+    assert parsed.uri == b"sip:201@192.0.2.9:5062;transport=udp"
+    assert parsed.status == 0
+    assert parsed.get(b"call-id") == b"c1@192.0.2.1"
+    assert parsed.seq == 7
+    assert parsed.body == b"body"
+
+
+def test_what_is_built_is_what_is_parsed():
+    assert message.parse(INVITE).encode().replace(b"Content-Length: 4\r\n", b"", 1) == INVITE
+
+
+def test_response():
+    parsed = message.parse(
+        b"SIP/2.0 486 Busy \xff Here\r\nv: a;branch=b\r\nf: b\r\nt: c\r\ni: d\r\n"
+        b"CSeq: 1 INVITE\r\n\r\n"
+    )
+    assert parsed.status == 486
+    assert parsed.reason == b"Busy \xff Here"
+    assert parsed.method == b"INVITE"
+    assert parsed.get(b"via") == b"a;branch=b"
+
+
+def test_tolerance():
+    parsed = message.parse(
+        b"\r\n\r\nOPTIONS  sip:x   SIP/2.0 \nV :one\n ,\n\ttwo\nvia: three\nFROM: f\nt:t\n"
+        b"I : \n\tfolded\ncseq: 9\n OPTIONS\nm: <sip:a,b>, <sip:c>\n\nrest"
+    )
+    assert parsed.method == b"OPTIONS"
+    assert parsed.all(b"via") == [b"one", b"two", b"three"]
+    assert parsed.all(b"contact") == [b"<sip:a,b>", b"<sip:c>"]
+    assert parsed.get(b"call-id") == b"folded"
+    assert parsed.seq == 9
+    assert parsed.body == b"rest"
+
+
+def test_end_without_an_empty_line():
+    data = INVITE[: INVITE.find(b"Content-Length")]
+    assert message.parse(data).body == b""
+    assert message.parse(data[:-2]).seq == 7
+
+
+def test_body_is_cut_to_its_length():
+    assert message.parse(INVITE + b"tail").body == b"body"
+
+
+def test_nonsense():
+    for data in (
+        b"",
+        b"\r\n\r\n",
+        b"\x00\x01\x00\x00",
+        b"jaK",
+        b"INVITE sip:x SIP/2.0",
+        b"INVITE sip:x SIP/2.0\r\n\r\n",
+        INVITE.replace(b"SIP/2.0\r\n", b"SIP/7.0\r\n", 1),
+        INVITE.replace(b"Call-ID: c1@192.0.2.1\r\n", b""),
+        INVITE.replace(b"7 INVITE", b"7 OPTIONS"),
+        INVITE.replace(b"7 INVITE", b"-7 INVITE"),
+        INVITE.replace(b"7 INVITE", b"99999999999 INVITE"),
+        INVITE.replace(b"Length: 4", b"Length: 5"),
+        INVITE.replace(b"Length: 4", b"Length: -1"),
+        INVITE.replace(b"Max-Forwards: 70", b"Max-Forwards"),
+        b"SIP/2.0 20 OK" + INVITE[INVITE.find(b"\r\n") :],
+        b"SIP/2.0 4294967301 OK" + INVITE[INVITE.find(b"\r\n") :],
+    ):
+        raises(ValueError, message.parse, data)
+
+
+def test_every_cut_parses_or_raises_value_error():
+    for length in range(len(INVITE)):
+        try:
+            message.parse(INVITE[:length])
+        except ValueError:
+            pass
+
+
+def test_reply_copies_what_it_must():
+    request = message.parse(
+        INVITE.replace(b"Max-", b"Via: below\r\nRecord-Route: <sip:r>\r\nMax-")
+    )
+    built = message.parse(message.reply(request, 180, b"t1").encode())
+    assert built.all(b"via") == request.all(b"via") and len(built.all(b"via")) == 2
+    assert built.get(b"record-route") == b"<sip:r>"
+    assert built.get(b"from") == request.get(b"from")
+    assert built.get(b"to") == b"<sip:201@192.0.2.9>;tag=t1"
+    assert built.get(b"cseq") == b"7 INVITE"
+    assert built.get(b"max-forwards", None) is None
+
+
+def test_reply_keeps_a_tag():
+    request = message.parse(INVITE.replace(b"201@192.0.2.9>\r\n", b"201@192.0.2.9>;tag=old\r\n"))
+    assert message.reply(request, 200, b"new").get(b"to") == b"<sip:201@192.0.2.9>;tag=old"
+
+
+def test_name_addr():
+    value = message.parse(INVITE).get(b"from")
+    assert header.uri(value) == b"sip:alice@192.0.2.1;x=1"
+    assert header.param(value, b"tag") == b"a1"
+    assert header.param(value, b"x") is None
+    assert header.param(header.uri(value), b"x") == b"1"
+    assert header.uri(b"sip:bob@b ;tag=2") == b"sip:bob@b"
+    assert header.param(b"sip:bob@b ; TAG = 2;lr", b"tag") == b"2"
+    assert header.param(b"sip:bob@b;tag=2;lr", b"lr") == b""
+    assert header.uri(b"") == b""
+    assert header.uri(b'"unclosed <sip:x>') == b'"unclosed <sip:x>'
+
+
+def test_split():
+    assert header.split(b'"a,b" <sip:c,d>;x="\\",", e') == [b'"a,b" <sip:c,d>;x="\\","', b"e"]
+    assert header.split(b"a;b ; c", b";") == [b"a", b"b", b"c"]
+    assert header.split(b"") == [b""]
+
+
+def test_host_port():
+    assert header.host_port(b"192.0.2.1") == ("192.0.2.1", 5060)
+    assert header.host_port(b"192.0.2.1 : 5062") == ("192.0.2.1", 5062)
+    assert header.host_port(b"[2001:db8::1]:5062") == ("2001:db8::1", 5062)
+    assert header.host_port(b"[2001:db8::1]") == ("2001:db8::1", 5060)
+    assert header.uri_host_port(b"SIP:a:b@h.example:5;lr?x=y@z") == ("h.example", 5)
+    for bad in (b"", b":5060", b"h:x", b"h:\xff", b"\xff"):
+        raises(ValueError, header.host_port, bad)
+    raises(ValueError, header.uri_host_port, b"tel:123")

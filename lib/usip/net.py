@@ -1,0 +1,56 @@
+"""What a UDP socket is on each port: addresses, waiting data, random tokens.
+
+A socket address is whatever getaddrinfo() and recvfrom() give: a tuple on ESP32 and CPython,
+bytes on MicroPython's unix port. Only this file looks inside one.
+"""
+
+import binascii
+import os
+import select
+import socket
+
+
+def resolve(host, port):
+    """The socket address of host and port. A name blocks until DNS answers; OSError if not."""
+    return socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)[0][-1]
+
+
+def unpack(address):
+    """(host as str, port) of a socket address."""
+    if isinstance(address, tuple):
+        return address[0], address[1]
+    fields = socket.sockaddr(address)
+    return socket.inet_ntop(fields[0], fields[1]), fields[2]
+
+
+def udp(host, port):
+    """A non-blocking UDP socket bound to host and port; OSError if the port is taken."""
+    address = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)[0]
+    sock = socket.socket(address[0], socket.SOCK_DGRAM)
+    sock.bind(address[-1])
+    sock.setblocking(False)
+    return sock
+
+
+def ready(sock):
+    """A function that says whether `sock` has a datagram, without allocating.
+
+    Asking by recvfrom() costs its whole buffer and an exception each time nothing is there.
+    The function never waits: waiting in poll is a matter of 10 ms ticks on an ESP32.
+    """
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    if not hasattr(poller, "ipoll"):  # CPython
+        return lambda: bool(poller.poll(0))
+
+    def waiting():
+        for _ in poller.ipoll(0):
+            return True
+        return False
+
+    return waiting
+
+
+def token(size):
+    """`size` random bytes as hex: tags, branches, Call-IDs."""
+    return binascii.hexlify(os.urandom(size))
