@@ -6,13 +6,24 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
+from uhep_tools.commands import decode
+
 app = typer.Typer(
     name="uhep",
     help="HEP v3 capture for embedded SIP devices: serve, decode, simulate, measure.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def verbs() -> None:
+    """Without it a lone verb would lose its name."""
+
+
+app.command("decode")(decode.command)
 
 
 def main() -> None:
