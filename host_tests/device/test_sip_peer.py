@@ -1,0 +1,344 @@
+"""lib/usip against a peer written out by hand: requests in and outside of calls, and nonsense."""
+
+from doubles import Clock, Network, Phone, start
+from usip import message
+
+SDP = (
+    b"v=0\r\no=- 1 1 IN IP4 192.0.2.8\r\ns=-\r\nc=IN IP4 192.0.2.8\r\nt=0 0\r\n"
+    b"m=audio 7000 RTP/AVP 8 0\r\n"
+)
+
+
+class Peer:
+    """The other end: sends the requests it is told to, and reads what comes back."""
+
+    def __init__(self, lines=1):
+        self.clock = Clock()
+        self.network = Network()
+        self.phone = Phone(self.network, self.clock, "192.0.2.2", lines)
+        self.sock = self.network.socket("192.0.2.8", 5070)
+        self.branch = 0
+
+    def request(self, method, to=b"<sip:phone@192.0.2.2>", seq=1, fields=b"", body=b"", **more):
+        self.branch += 1
+        return b"".join(
+            (
+                method + b" sip:phone@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.8:5070;",
+                more.get("via", b"rport;") + b"branch=z9hG4bK%d\r\n" % self.branch,
+                b"From: <sip:peer@192.0.2.8>;tag=p\r\nTo: " + to + b"\r\nCall-ID: c",
+                b"\r\nCSeq: %d %s\r\n" % (seq, method),
+                b"Contact: <sip:peer@192.0.2.8:5070>\r\n" if method == b"INVITE" else b"",
+                fields,
+                b"Content-Length: %d\r\n\r\n" % len(body) + body,
+            )
+        )
+
+    def send(self, data):
+        """Sends a datagram; the messages that come back within a moment."""
+        self.sock.sendto(data, self.phone.sock.address)
+        return self.run(50)
+
+    def run(self, ms):
+        for _ in range(ms // 10):
+            self.phone.poll()
+            self.clock.pass_ms(10)
+        waiting = [message.parse(data) for data, _ in self.sock.waiting]
+        self.sock.waiting.clear()
+        return waiting
+
+    def call(self, fields=b"", body=SDP):
+        """Calls the phone, which answers; the 200."""
+        ok = self.send(self.request(b"INVITE", fields=fields, body=body))[-1]
+        assert ok.status == 200, ok.status
+        self.to = ok.get(b"to")
+        self.send(self.request(b"ACK", self.to))
+        assert self.phone.states[-1] == "talking"
+        return ok
+
+
+def statuses(messages):
+    return [each.status for each in messages]
+
+
+def test_options():
+    answer = Peer().send(Peer().request(b"OPTIONS"))[0]
+    assert answer.status == 200
+    assert b"INVITE" in answer.get(b"allow") and answer.get(b"accept") == b"application/sdp"
+
+
+def test_unknown_method():
+    for method in (b"MESSAGE", b"PUBLISH", b"SUBSCRIBE", b"!nv*nted"):
+        answer = Peer().send(Peer().request(method))[0]
+        assert answer.status == 405 and b"BYE" in answer.get(b"allow"), method
+
+
+def test_unknown_dialog():
+    peer = Peer()
+    stranger = b"<sip:phone@192.0.2.2>;tag=nobody"
+    for method in (b"BYE", b"INVITE", b"OPTIONS", b"INFO"):
+        assert statuses(peer.send(peer.request(method, stranger))) == [481], method
+    for method in (b"BYE", b"INFO", b"REFER"):
+        assert statuses(peer.send(peer.request(method))) == [481], method
+    assert peer.send(peer.request(b"ACK", stranger)) == []
+
+
+def test_required_extension():
+    answer = Peer().send(Peer().request(b"INVITE", fields=b"Require: 100rel, x\r\n", body=SDP))[0]
+    assert answer.status == 420 and answer.get(b"unsupported") == b"100rel, x"
+
+
+def test_busy():
+    peer = Peer()
+    peer.call()
+    assert statuses(peer.send(peer.request(b"INVITE", body=SDP))) == [486]
+    assert peer.phone.states[-1] == "talking"
+
+
+def test_two_lines_take_two_calls():
+    peer = Peer(lines=2)
+    peer.call()
+    answers = peer.send(peer.request(b"INVITE", body=SDP))
+    assert statuses(answers) == [100, 180, 200]
+    ports = [call.media.offer().split(b"m=audio ")[1].split()[0] for call in peer.phone.calls]
+    assert ports == [b"4000", b"4002"]
+    assert statuses(peer.send(peer.request(b"INVITE", body=SDP))) == [486]
+
+
+def test_nothing_to_talk_in():
+    for body in (
+        SDP.replace(b"8 0", b"8 9"),
+        SDP.replace(b"audio 7000", b"audio 0"),
+        SDP.replace(b"audio", b"video"),
+        SDP.replace(b"RTP/AVP", b"RTP/SAVP"),
+        SDP.replace(b"192.0.2.8\r\nt", b"nowhere.invalid\r\nt"),
+        SDP.replace(b"m=audio 7000 RTP/AVP 8 0", b"m=audio"),
+        SDP.replace(b"7000", b"70\xff0"),
+        b"\x00\xff" * 50,
+        b"m=\r\n",
+    ):
+        peer = Peer()
+        assert statuses(peer.send(peer.request(b"INVITE", body=body)))[:2] == [100, 488], body
+        assert peer.phone.agent.calls == []
+
+
+def test_answer_keeps_the_order_of_the_offer():
+    offer = SDP.replace(b"m=audio", b"m=video 9 RTP/AVP 31\r\nc=IN IP4 192.0.2.99\r\nm=audio")
+    peer = Peer()
+    answer = peer.call(body=offer + b"m=audio 7002 RTP/AVP 0\r\n").body
+    streams = [line for line in answer.split(b"\r\n") if line.startswith(b"m=")]
+    assert streams == [
+        b"m=video 0 RTP/AVP 31",
+        b"m=audio 4000 RTP/AVP 0",
+        b"m=audio 0 RTP/AVP 0",
+    ]
+    assert b"c=IN IP4 192.0.2.2\r\n" in answer
+    assert peer.phone.calls[0].media.stream.peer == ("192.0.2.8", 7000)
+
+
+def test_late_offer():
+    peer = Peer()
+    ok = peer.send(peer.request(b"INVITE"))[-1]
+    assert b"m=audio 4000 RTP/AVP 0" in ok.body
+    stream = peer.phone.calls[0].media.stream
+    assert stream.peer is None
+    peer.send(peer.request(b"ACK", ok.get(b"to"), body=SDP))
+    assert stream.peer == ("192.0.2.8", 7000)
+    assert peer.phone.states == ["ringing", "answered", "talking"]
+
+
+def test_late_offer_without_an_answer():
+    peer = Peer()
+    ok = peer.send(peer.request(b"INVITE"))[-1]
+    sent = peer.send(peer.request(b"ACK", ok.get(b"to")))
+    assert [each.method for each in sent] == [b"BYE"]
+    assert peer.phone.calls[0].status == 488
+
+
+def test_repeated_requests_get_the_same_answer():
+    peer = Peer()
+    peer.phone.answers = False
+    invite = peer.request(b"INVITE", body=SDP)
+    ringing = peer.send(invite)[-1]
+    assert [each.encode() for each in peer.send(invite)] == [ringing.encode()]
+    options = peer.request(b"OPTIONS")
+    assert peer.send(options)[0].encode() == peer.send(options)[0].encode()
+    assert peer.phone.states == ["ringing"]
+
+
+def test_response_goes_where_the_request_came_from():
+    peer = Peer()
+    via = peer.send(peer.request(b"OPTIONS"))[0].get(b"via")
+    assert b";received=192.0.2.8" in via and b";rport=5070" in via
+    # Without rport it goes to the port of the Via (RFC 3261 18.2.2).
+    other = peer.network.socket("192.0.2.8", 5099)
+    other.sendto(peer.request(b"OPTIONS", via=b""), peer.phone.sock.address)
+    assert statuses(peer.run(50)) == [200]
+    other.sendto(peer.request(b"OPTIONS", via=b"RPort;"), peer.phone.sock.address)
+    assert peer.run(50) == [] and len(other.waiting) == 1
+
+
+def test_bye_follows_the_route_set():
+    peer = Peer()
+    routes = b"Record-Route: <sip:192.0.2.8:5070;lr>, <sip:192.0.2.7;lr>\r\n"
+    ok = peer.call(fields=routes)
+    assert ok.all(b"record-route") == [b"<sip:192.0.2.8:5070;lr>", b"<sip:192.0.2.7;lr>"]
+    peer.phone.agent.calls[0].hang_up()
+    bye = peer.run(50)[0]
+    assert bye.uri == b"sip:peer@192.0.2.8:5070"
+    assert bye.all(b"route") == [b"<sip:192.0.2.8:5070;lr>", b"<sip:192.0.2.7;lr>"]
+    assert bye.get(b"to") == b"<sip:peer@192.0.2.8>;tag=p" and bye.get(b"from") == peer.to
+    assert bye.seq == 1
+
+
+def test_caller_turns_the_route_set_round():
+    peer = Peer()
+    call = peer.phone.agent.call(b"sip:peer@192.0.2.8:5070")
+    invite = peer.run(50)[0]
+    ok = message.reply(invite, 200, b"p")
+    ok.add(b"record-route", b"<sip:192.0.2.7;lr>")
+    ok.add(b"record-route", b"<sip:192.0.2.8:5070;lr>")
+    ok.add(b"contact", b"Peer <sip:other@192.0.2.66>")
+    ok.body = SDP
+    ack = peer.send(ok.encode())[0]
+    assert call.state == "talking"
+    assert ack.method == b"ACK" and ack.uri == b"sip:other@192.0.2.66" and ack.seq == 1
+    assert ack.all(b"route") == [b"<sip:192.0.2.8:5070;lr>", b"<sip:192.0.2.7;lr>"]
+    assert ack.get(b"via") != invite.get(b"via")
+    call.hang_up()
+    bye = peer.run(50)[0]
+    assert bye.seq == 2 and bye.all(b"route") == ack.all(b"route")
+
+
+def test_answer_that_cannot_be_used():
+    peer = Peer()
+    call = peer.phone.agent.call(b"sip:peer@192.0.2.8:5070")
+    ok = message.reply(peer.run(50)[0], 200, b"p")
+    assert [each.method for each in peer.send(ok.encode())] == [b"ACK", b"BYE"]
+    assert call.status == 488 and call.state == "hanging up"
+
+
+def test_answer_with_a_contact_that_leads_nowhere():
+    peer = Peer()
+    call = peer.phone.agent.call(b"sip:peer@192.0.2.8:5070")
+    ok = message.reply(peer.run(50)[0], 200, b"p")
+    ok.add(b"contact", b"<sip:x@nowhere.invalid>")
+    ok.body = SDP
+    for _ in range(2):
+        assert peer.send(ok.encode()) == []
+    assert call.state == "ended" and peer.phone.states.count("ended") == 1
+
+
+def test_refusal_is_acked_each_time_and_told_once():
+    peer = Peer()
+    call = peer.phone.agent.call(b"sip:peer@192.0.2.8:5070")
+    invite = peer.run(50)[0]
+    refusal = message.reply(invite, 486, b"p")
+    for _ in range(2):
+        ack = peer.send(refusal.encode())
+        assert [each.method for each in ack] == [b"ACK"]
+        assert ack[0].get(b"via") == invite.get(b"via")
+        assert ack[0].get(b"to") == refusal.get(b"to")
+    assert call.status == 486 and peer.phone.states == ["calling", "ended"]
+
+
+def test_within_the_call():
+    peer = Peer()
+    peer.call()
+    assert statuses(peer.send(peer.request(b"OPTIONS", peer.to, seq=2))) == [200]
+    assert statuses(peer.send(peer.request(b"INFO", peer.to, seq=3))) == [405]
+    assert statuses(peer.send(peer.request(b"INVITE", peer.to, seq=4, body=SDP))) == [488]
+    assert statuses(peer.send(peer.request(b"OPTIONS", peer.to, seq=3))) == [500]
+    assert peer.phone.states[-1] == "talking"
+    assert statuses(peer.send(peer.request(b"BYE", peer.to, seq=5))) == [200]
+    assert peer.phone.states[-1] == "ended"
+    assert statuses(peer.send(peer.request(b"BYE", peer.to, seq=6))) == [481]
+
+
+def test_caller_without_branch_or_tags():
+    """A sender of RFC 2543 times (RFC 4475 3.4.1)."""
+    peer = Peer()
+    invite = peer.request(b"INVITE", body=SDP, via=b"")
+    invite = invite.replace(b";branch=z9hG4bK1", b"").replace(b";tag=p", b"")
+    assert statuses(peer.send(invite)) == [100, 180, 200]
+    to = peer.phone.calls[0].dialog.local
+    ack = peer.request(b"ACK", to, via=b"").replace(b";branch=z9hG4bK2", b"")
+    peer.send(ack.replace(b";tag=p", b""))
+    assert peer.phone.states[-1] == "talking"
+
+
+def test_invite_that_leads_to_no_dialog():
+    peer = Peer()
+    for contact in (b"", b"Contact: nobody\r\n", b"Contact: <sip:>\r\n"):
+        invite = peer.request(b"INVITE", body=SDP)
+        invite = invite.replace(b"Contact: <sip:peer@192.0.2.8:5070>\r\n", contact)
+        assert statuses(peer.send(invite)) == [400]
+    assert peer.phone.agent.calls == []
+
+
+def test_nonsense_is_dropped_and_counted():
+    peer = Peer()
+    options = peer.request(b"OPTIONS")
+    for data in (
+        b"",
+        b"\r\n\r\n",
+        b"\x00",
+        b"\x00\x01\x00\x08\x21\x12\xa4\x42" + b"\xff" * 20,
+        b"HEP3" + b"\xff" * 100,
+        options.replace(b"SIP/2.0/UDP 192.0.2.8:5070;rport", b"junk"),
+        options.replace(b"192.0.2.8:5070;rport", b"192.0.2.8:x"),
+        options.replace(b"192.0.2.8:5070;rport", b"nowhere.invalid:\xff"),
+        bytes(range(256)) * 16,
+    ):
+        before = peer.phone.transport.dropped
+        assert peer.send(data) == [], data
+        assert peer.phone.transport.dropped == before + 1, data
+    peer.phone.sock.failure = OSError(111)
+    assert statuses(peer.send(options)) == [200]
+    assert peer.phone.transport.received == 1
+
+
+def test_every_byte_of_an_invite_damaged():
+    """Whatever one wrong byte does, poll() does not raise and the phone goes on."""
+    whole = Peer().request(b"INVITE", fields=b"Record-Route: <sip:192.0.2.8;lr>\r\n", body=SDP)
+    for at in range(len(whole)):
+        peer = Peer()
+        peer.send(whole[:at] + b"\xff" + whole[at + 1 :])
+        assert statuses(peer.send(peer.request(b"OPTIONS"))[-1:]) == [200], at
+
+
+def test_stray_responses_are_ignored():
+    peer = Peer()
+    peer.call()
+    for status in (100, 180, 200, 486):
+        stray = message.reply(message.parse(peer.request(b"INVITE")), status, b"x")
+        assert peer.send(stray.encode()) == []
+    assert peer.phone.states[-1] == "talking"
+
+
+def test_flood_is_bounded_and_the_call_goes_on():
+    peer = Peer()
+    peer.call()
+    for _ in range(100):
+        assert statuses(peer.send(peer.request(b"OPTIONS"))) == [200]
+    refused = [peer.send(peer.request(b"INVITE", body=SDP))[0].status for _ in range(100)]
+    assert set(refused) == {486, 503}
+    assert peer.phone.states[-1] == "talking"
+    peer.phone.agent.calls[0].hang_up()
+    assert "BYE" in [start(data) for _, _, data in peer.network.log]
+
+
+def test_calling_takes_a_sip_uri_and_a_free_line():
+    peer = Peer()
+    for uri in (b"", b"tel:1", b"sip:", b"sip:x@"):
+        try:
+            peer.phone.agent.call(uri)
+        except ValueError:
+            continue
+        raise AssertionError(uri)
+    peer.phone.agent.call(b"sip:x@192.0.2.8:5070")
+    try:
+        peer.phone.agent.call(b"sip:x@192.0.2.8:5070")
+    except RuntimeError as error:
+        assert "line" in str(error)
+    else:
+        raise AssertionError("two calls on one line")
