@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing, contextmanager
 
 from peers.ports import free_port
-from peers.program import fill, running, until
+from peers.program import PeerError, fill, running, until
 
 KEY = "sesame"  # what the front asks for and the proxy sends
 CAPTURE_ID = 2101  # of the proxy
@@ -58,15 +58,21 @@ class Receiver:
             row["msg"] = _octets(row["msg"])
         return rows
 
-    def wait_rows(self, table, count, of=lambda row: True):
-        """The rows of a table that `of` holds for, once there are count of them."""
+    def wait_rows(self, table, count):
+        """The rows of a table, once there are count of them."""
+
+        rows = []
 
         def enough():
             self.program.check()
-            rows = [row for row in self.rows(table) if of(row)]
-            return rows if len(rows) >= count else None
+            rows[:] = self.rows(table)
+            return len(rows) >= count
 
-        return until(enough, f"{count} rows in {table} of Kamailio ({self.program.log})")
+        try:
+            until(enough, "rows")
+        except PeerError:
+            raise self.program.error(f"{len(rows)} rows in {table}, not {count}") from None
+        return rows
 
 
 def _octets(value):

@@ -8,7 +8,7 @@ import pytest
 from conftest import REQUIRE_PEERS
 
 from peers.ports import free_port
-from peers.program import running, until
+from peers.program import PeerError, running, until
 
 
 def needs_sniffing():
@@ -18,16 +18,35 @@ def needs_sniffing():
         pytest.fail(text, pytrace=False) if REQUIRE_PEERS else pytest.skip(text)
 
 
+class Receiver:
+    """A running sngrep -L: HEP to `port`. The file `pcap` is whole once it has ended."""
+
+    def __init__(self, port, pcap, program):
+        self.port = port
+        self.pcap = pcap
+        self._program = program
+
+    def wait_dialogs(self, count):
+        """Wait until it has taken messages of so many Call-IDs, which it counts aloud."""
+
+        def enough():
+            self._program.check()
+            return f"Dialog count: {count}\n" in self._program.log.read_text()
+
+        try:
+            until(enough, "dialogs")
+        except PeerError:
+            raise self._program.error(f"has not counted {count} dialogs") from None
+
+
 @contextmanager
 def receiver(folder, key=None):
-    """sngrep -L. Yields (port, path); the pcap at path is whole after the block."""
+    """sngrep collecting HEP. With a key it drops what comes without it."""
     port = free_port()
     pcap = folder / "sngrep.pcap"
     args = ["sngrep", "-N", "-L", f"udp:127.0.0.1:{port}", "-O", pcap]
     with running([*args, *_settings(folder, key, "listen")], folder, [("udp", port)]) as program:
-        yield port, pcap
-        program.check()
-        program.stop()
+        yield Receiver(port, pcap, program)
 
 
 @contextmanager
