@@ -1,0 +1,65 @@
+"""Open a uhep database, and bring its schema up to this version.
+
+The schema is the numbered files in schema/: user_version holds the number of the last one
+that was applied, so a new one only ever needs to say what it changes.
+"""
+
+import sqlite3
+from importlib import resources
+from pathlib import Path
+
+APPLICATION = 0x75686570  # "uhep", SQLite's application_id
+_STEPS = sorted(
+    (file for file in resources.files("uhep_tools.schema").iterdir() if file.name[0].isdigit()),
+    key=lambda file: int(file.name.split(".")[0]),
+)
+VERSION = len(_STEPS)
+
+
+class StoreError(Exception):
+    """A database that can not be used; the text names the file and what is wrong."""
+
+
+def connect(path: str | Path, create: bool = True) -> sqlite3.Connection:
+    """Open path in WAL mode with the current schema, for use from any thread.
+
+    create: make the file if it is not there. Raises StoreError: no such file, not a database,
+    another program's database, or one of a newer uhep.
+    """
+    path = Path(path)
+    if not create and not path.exists():
+        raise StoreError(f"{path}: there is no such database; `uhep serve` makes one")
+    try:
+        db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from None
+    try:
+        _upgrade(db, path)
+    except sqlite3.Error as error:
+        db.close()
+        raise StoreError(f"{path} can not be used: {error}") from None
+    except StoreError:
+        db.close()
+        raise
+    return db
+
+
+def _upgrade(db: sqlite3.Connection, path: Path) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (owner,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and owner != APPLICATION:
+        raise StoreError(f"{path} is a database of another program; name another file with --db")
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer uhep (schema {version}, this one knows {VERSION}); "
+            "use that uhep, or name another file with --db"
+        )
+    db.execute("PRAGMA journal_mode = WAL")
+    # In WAL mode this can lose the last moments in a power cut, but never damages the file.
+    db.execute("PRAGMA synchronous = NORMAL")
+    for number in range(version, VERSION):
+        db.executescript(
+            f"BEGIN; {_STEPS[number].read_text()}"
+            f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number + 1}; COMMIT;"
+        )

@@ -1,0 +1,1 @@
+"""The steps of the database schema, numbered SQL files: see database.py."""

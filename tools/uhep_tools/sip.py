@@ -1,0 +1,114 @@
+"""Read what is needed of a SIP message to show and group it: tolerant, and never raising.
+
+This is no parser to build a user agent on: what can not be read is simply absent.
+"""
+
+import re
+from dataclasses import dataclass
+
+from uhep_tools.text import printable
+
+_COMPACT = {
+    b"v": b"via",
+    b"f": b"from",
+    b"t": b"to",
+    b"i": b"call-id",
+    b"c": b"content-type",
+    b"l": b"content-length",
+}
+_WANTED = {b"via", b"from", b"to", b"call-id", b"content-type", b"cseq"}
+
+_LONGEST = 1024  # octets of a From or To that are looked at: hostile ones cost time
+
+_START = re.compile(rb"[\r\n]*")
+_END = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_REQUEST = re.compile(rb"([!-~]{1,32}) +(\S+) +SIP/2\.0\s*", re.IGNORECASE)
+_RESPONSE = re.compile(rb"SIP/2\.0 +([1-6]\d\d)(?: +(.*))?", re.IGNORECASE)
+_CSEQ = re.compile(rb"\s*(\d{1,10})\s+(\S+)")
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_USER = re.compile(rb"\s*[A-Za-z][A-Za-z0-9+.-]*:(?:([^@:;?>\s]*)(?::[^@]*)?@)?([^;?>\s]*)")
+_TAG = re.compile(rb";\s*tag\s*=\s*([^\s;,]+)", re.IGNORECASE)
+_BRANCH = re.compile(rb";\s*branch\s*=\s*([^\s;,]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SipText:
+    """What was read; text is `printable`, None or "" where the message does not say.
+
+    method: of a request, None for a response. cseq_method: the method of CSeq, for both.
+    *_user: the user part of the address, or its host if it has none. body: the offset of
+    the body, which is the message's length if there is no empty line.
+    """
+
+    method: str | None
+    uri: str
+    status: int | None
+    reason: str
+    call_id: str | None
+    cseq: int | None
+    cseq_method: str | None
+    from_user: str
+    from_tag: str
+    to_user: str
+    to_tag: str
+    branch: str
+    content_type: str
+    body: int
+
+
+def read(data: bytes) -> SipText:
+    """Read a SIP message, whole or cut; header names in any case, compact or folded."""
+    start = _START.match(data).end()
+    end = _END.search(data, start)
+    head = data[start : end.start() if end else len(data)]
+    lines = _FOLD.sub(b" ", head).split(b"\n")
+    headers = _headers(lines[1:])
+    request = _REQUEST.fullmatch(lines[0])
+    response = _RESPONSE.match(lines[0])
+    cseq = _CSEQ.match(headers.get(b"cseq", b""))
+    from_user, from_tag = _address(headers.get(b"from", b""))
+    to_user, to_tag = _address(headers.get(b"to", b""))
+    branch = _BRANCH.search(headers.get(b"via", b""))
+    call_id = headers.get(b"call-id")
+    return SipText(
+        method=printable(request[1]) if request else None,
+        uri=printable(request[2]) if request else "",
+        status=int(response[1]) if response else None,
+        reason=printable((response[2] or b"").strip()) if response else "",
+        call_id=printable(call_id) if call_id else None,
+        cseq=int(cseq[1]) if cseq else None,
+        cseq_method=printable(cseq[2]) if cseq else None,
+        from_user=from_user,
+        from_tag=from_tag,
+        to_user=to_user,
+        to_tag=to_tag,
+        branch=printable(branch[1]) if branch else "",
+        content_type=printable(headers.get(b"content-type", b"").lower()),
+        body=end.end() if end else len(data),
+    )
+
+
+def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
+    """The first value of each wanted header, without the spaces around it."""
+    found: dict[bytes, bytes] = {}
+    for line in lines:
+        name, _, value = line.partition(b":")
+        name = name.strip().lower()
+        name = _COMPACT.get(name, name)
+        if name in _WANTED:
+            found.setdefault(name, value.strip())
+    return found
+
+
+def _address(value: bytes) -> tuple[str, str]:
+    """(user or host, tag) of a From or To."""
+    value = _QUOTED.sub(b"", value[:_LONGEST])
+    _, bracket, rest = value.partition(b"<")
+    uri, _, parameters = rest.partition(b">") if bracket else value.partition(b";")
+    user = _USER.match(uri)
+    tag = _TAG.search(b";" + parameters)
+    return (
+        printable(user[1] or user[2]) if user else "",
+        printable(tag[1]) if tag else "",
+    )
