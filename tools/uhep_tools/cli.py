@@ -6,7 +6,7 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
-from uhep_tools.commands import decode
+from uhep_tools.commands import decode, serve, show
 
 app = typer.Typer(
     name="uhep",
@@ -24,6 +24,8 @@ def verbs() -> None:
 
 
 app.command("decode")(decode.command)
+app.command("serve")(serve.command)
+app.command("show")(show.command)
 
 
 def main() -> None:

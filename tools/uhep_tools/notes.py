@@ -1,0 +1,65 @@
+"""Say in one line what a captured packet that is not SIP tells: RTCP, quality, log."""
+
+import json
+
+from uhep_tools.chunks import PAYLOAD_TYPES
+from uhep_tools.hep import Packet
+from uhep_tools.text import printable
+
+_RTCP = 5
+_QUALITY = (32, 34, 38)
+_REPORTS = {200: "SR", 201: "RR", 207: "XR"}
+
+
+def note(packet: Packet) -> str:
+    """One printable line of any length; what can not be read in the payload is shown as it is."""
+    name = PAYLOAD_TYPES.get(packet.type, f"type {packet.type}")
+    content = _object(packet.payload)
+    if packet.type == _RTCP and content:
+        said = _rtcp(content)
+        name = f"RTCP {_REPORTS[kind]}" if (kind := content.get("type")) in _REPORTS else "RTCP"
+    elif packet.type in _QUALITY and content:
+        said = ", ".join(f"{key} {value}" for key, value in content.items() if _plain(value))
+    else:
+        said = packet.payload.strip().partition(b"\n")[0].strip().decode(errors="backslashreplace")
+    if packet.mos is not None:
+        said = f"MOS {packet.mos / 100:.2f}, {said}"
+    return printable(f"{name}: {said}" if said else name)
+
+
+def _object(payload: bytes) -> dict:
+    """The payload as a JSON object; empty if it is none."""
+    try:
+        content = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _rtcp(content: dict) -> str:
+    """Loss, jitter in clock ticks and packets, of the JSON that all HEP senders agree on."""
+    said = []
+    blocks = content.get("report_blocks")
+    block = blocks[0] if isinstance(blocks, list) and blocks else {}
+    if isinstance(block, dict):
+        lost, fraction = _number(block.get("packets_lost")), _number(block.get("fraction_lost"))
+        if lost is not None:
+            percent = f" ({fraction / 256:.1%})" if fraction is not None else ""
+            said.append(f"{lost} lost{percent}")
+        if (jitter := _number(block.get("ia_jitter"))) is not None:
+            said.append(f"jitter {jitter}")
+    sender = content.get("sender_information")
+    if isinstance(sender, dict) and (packets := _number(sender.get("packets"))) is not None:
+        said.append(f"{packets} sent")
+    return ", ".join(said)
+
+
+def _number(value: object) -> int | None:
+    """Asterisk writes some of the numbers as strings."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    return value if isinstance(value, int) and abs(value) < 1 << 64 else None
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, str | int | float)

@@ -1,0 +1,92 @@
+"""The listening sockets of a capture server: UDP and TCP on one port."""
+
+import errno
+import os
+import socket
+import sys
+from pathlib import Path
+
+from uhep_tools.text import endpoint
+
+RECEIVE_BUFFER = 8 << 20  # octets asked for: what comes while the database is being written
+_BACKLOG = 128
+_RCVBUFFORCE = 33  # Linux: SO_RCVBUF beyond net.core.rmem_max, for root only
+_ANY_PORT_TRIES = 10
+
+
+class ListenError(Exception):
+    """The address can not be listened on; the text says which, why and what would help."""
+
+
+def listen(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """(UDP, TCP) sockets bound to one port, 0 for any free one, both non-blocking.
+
+    host: an IPv4 or IPv6 address, or a name, whose first address counts. Raises ListenError.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ListenError(f"{host} is no address to listen on: {error.strerror}") from None
+    family, address = found[0][0], found[0][4]
+    for left in reversed(range(_ANY_PORT_TRIES if port == 0 else 1)):
+        try:
+            return _bind(family, address)
+        except OSError as error:
+            # The port that was free for TCP may be taken for UDP.
+            if error.errno != errno.EADDRINUSE or not left:
+                raise ListenError(_explain(error, host, port)) from None
+    raise AssertionError("unreachable")
+
+
+def _bind(family: int, address: tuple) -> tuple[socket.socket, socket.socket]:
+    tcp = socket.socket(family, socket.SOCK_STREAM)
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tcp.bind(address)
+        udp.bind((address[0], tcp.getsockname()[1], *address[2:]))
+        # Until it listens, SO_REUSEADDR lets another one bind the same port.
+        tcp.listen(_BACKLOG)
+    except OSError:
+        tcp.close()
+        udp.close()
+        raise
+    _raise_buffer(udp)
+    tcp.setblocking(False)
+    udp.setblocking(False)
+    return udp, tcp
+
+
+def _raise_buffer(udp: socket.socket) -> None:
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    if sys.platform == "linux" and os.geteuid() == 0:
+        try:
+            udp.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, RECEIVE_BUFFER)
+        except OSError:  # root without CAP_NET_ADMIN, in a container
+            pass
+
+
+def _explain(error: OSError, host: str, port: int) -> str:
+    where = endpoint(host, port)
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is in use by another program; stop it, or choose another port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{where} can not be listened on: this machine does not have that address"
+    if error.errno == errno.EACCES:
+        return f"{where} needs privileges; choose a port from 1024 to 65535"
+    return f"{where} can not be listened on: {error.strerror}"
+
+
+def kernel_drops(udp: socket.socket) -> int | None:
+    """Datagrams that the kernel dropped for want of buffer; None where it does not tell."""
+    inode = str(os.fstat(udp.fileno()).st_ino)
+    table = "udp6" if udp.family == socket.AF_INET6 else "udp"
+    try:
+        lines = Path(f"/proc/net/{table}").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines[1:]:
+        columns = line.split()
+        if columns[9] == inode:
+            return int(columns[-1])
+    return None

@@ -1,0 +1,50 @@
+"""What the terminal shows of a store: calls, rejects, agents."""
+
+from rich.table import Table
+from rich.text import Text
+
+from uhep_tools.calls import Call
+from uhep_tools.ladder import state_style
+from uhep_tools.store import Reject
+from uhep_tools.text import clock, span
+
+_WIDE = 100
+
+
+def calls_table(calls: list[Call], now_us: int, width: int) -> Table:
+    """One line a call, in width columns; below 100 without the agents.
+
+    now_us: Unix microseconds, up to which a call that goes on lasts.
+    """
+    wide = width >= _WIDE
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), expand=True)
+    for name, size in (("start", 8), ("method", 8), ("from", 9), ("to", 9), ("state", 16)):
+        table.add_column(name, no_wrap=True, max_width=size + 7 if wide else size)
+    table.add_column("lasted", no_wrap=True, min_width=7, justify="right")
+    table.add_column("msgs", no_wrap=True, min_width=4, justify="right")
+    if wide:
+        table.add_column("agents", no_wrap=True, max_width=20)
+    table.add_column("Call-ID", no_wrap=True, ratio=1, style="bright_black")
+    for call in calls:
+        duration = call.duration_us(now_us)
+        # Text, never str: what came from the network is no markup.
+        cells = [
+            clock(call.start_us),
+            Text(call.method or "-"),
+            Text(call.from_user),
+            Text(call.to_user),
+            Text(call.state, state_style(call.state)),
+            "" if duration is None else span(duration),
+            str(call.messages),
+        ]
+        agents = [Text(", ".join(call.agents))] if wide else []
+        table.add_row(*cells, *agents, Text(call.call))
+    return table
+
+
+def reject_line(reject: Reject) -> Text:
+    """One line: when, from where, the name of the fault and its sentence."""
+    line = Text()
+    line.append(clock(reject.received_us)).append(f"  {reject.peer}  ")
+    line.append(reject.name, "red").append(f"  {reject.sentence}")
+    return line
