@@ -112,7 +112,7 @@ class Lines:
             self._print(f"and {count(new - _REJECTS_SHOWN, 'more reject')}")
 
     def _print(self, line: str) -> None:
-        self._console.out(line, highlight=False)
+        self._console.out(line)
 
 
 def counters(server: Server) -> str:

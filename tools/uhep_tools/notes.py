@@ -17,7 +17,7 @@ def note(packet: Packet) -> str:
     content = _object(packet.payload)
     if packet.type == _RTCP and content:
         said = _rtcp(content)
-        name = f"RTCP {_REPORTS[kind]}" if (kind := content.get("type")) in _REPORTS else "RTCP"
+        name = f"RTCP {_REPORTS.get(_number(content.get('type')), '')}".rstrip()
     elif packet.type in _QUALITY and content:
         said = ", ".join(f"{key} {value}" for key, value in content.items() if _plain(value))
     else:

@@ -76,7 +76,7 @@ class Server:
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
         self._flusher: asyncio.Task | None = None
-        self._tasks: set[asyncio.Task] = set()
+        self._connections: dict[asyncio.Task, asyncio.StreamWriter] = {}
         self._drops: int | None = None
 
     async def __aenter__(self) -> "Server":
@@ -100,11 +100,11 @@ class Server:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._udp)
         self._tcp.close()
-        await asyncio.sleep(0)  # a connection that was accepted just now enters _tasks
-        tasks = {self._flusher, *self._tasks}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # a connection that was accepted just now enters the table
+        for writer in self._connections.values():
+            writer.transport.abort()
+        self._flusher.cancel()
+        await asyncio.gather(self._flusher, *self._connections, return_exceptions=True)
         self._read_datagrams(most=100_000)
         self._drops = kernel_drops(self._udp)
         self._udp.close()
@@ -139,14 +139,14 @@ class Server:
         counters.connections += 1
         counters.open += 1
         task = asyncio.current_task()
-        self._tasks.add(task)
+        self._connections[task] = writer
         try:
             await self._read_frames(reader, endpoint(*writer.get_extra_info("peername")[:2]))
         except OSError:
             pass  # reset by the peer: what came before it is kept
         finally:
             counters.open -= 1
-            self._tasks.discard(task)
+            del self._connections[task]
             writer.close()
 
     async def _read_frames(self, reader: asyncio.StreamReader, peer: str) -> None:

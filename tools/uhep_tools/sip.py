@@ -37,8 +37,8 @@ class SipText:
     """What was read; text is `printable`, None or "" where the message does not say.
 
     method: of a request, None for a response. cseq_method: the method of CSeq, for both.
-    *_user: the user part of the address, or its host if it has none. body: the offset of
-    the body, which is the message's length if there is no empty line.
+    *_user: the user part of the address, or its host and port if it has none. body: where
+    the body begins, the message's length if there is no empty line.
     """
 
     method: str | None
@@ -102,7 +102,7 @@ def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
 
 
 def _address(value: bytes) -> tuple[str, str]:
-    """(user or host, tag) of a From or To."""
+    """(user, tag) of a From or To."""
     value = _QUOTED.sub(b"", value[:_LONGEST])
     _, bracket, rest = value.partition(b"<")
     uri, _, parameters = rest.partition(b">") if bracket else value.partition(b";")

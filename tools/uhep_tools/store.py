@@ -5,14 +5,22 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, fields
-from operator import attrgetter
 from pathlib import Path
 
 from uhep_tools.calls import Call
 from uhep_tools.database import StoreError, connect
 from uhep_tools.hep import HepError, Packet
 from uhep_tools.message import Message, message
+from uhep_tools.tables import (
+    AGENTS,
+    CALLS,
+    COUNT_AGENT,
+    PACKETS,
+    REJECTS,
+    SELECT_CALLS,
+    Agent,
+    Reject,
+)
 from uhep_tools.text import printable
 
 __all__ = ["Agent", "Reject", "Store", "StoreError"]
@@ -21,58 +29,6 @@ BATCH = 500  # packets that are written at once at the most
 REJECTS_KEPT = 1000
 PENDING_OCTETS = 32 << 20  # of packets that wait while the disk is full
 _RETRY_S = 1.0
-
-
-@dataclass(frozen=True)
-class Agent:
-    """A capturing device, and what came from it in all. peer: where it was last seen."""
-
-    node_id: int
-    node_name: str
-    packets: int
-    octets: int
-    first_us: int
-    last_us: int
-    peer: str
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Something received that is no message. name, offset, sentence: as in a HepError."""
-
-    received_us: int
-    peer: str
-    name: str
-    offset: int
-    sentence: str
-    size: int
-
-
-class _Table:
-    """The columns of a dataclass that is stored as a row."""
-
-    def __init__(self, name: str, cls: type, without: tuple[str, ...] = ()):
-        names = [field.name for field in fields(cls) if field.name not in without]
-        self.columns = ", ".join(names)
-        self.values = attrgetter(*names)
-        marks = ", ".join("?" * len(names))
-        self.write = f"INSERT OR REPLACE INTO {name} ({self.columns}) VALUES ({marks})"
-
-
-_PACKETS = _Table("packets", Message, without=("id",))
-_CALLS = _Table("calls", Call, without=("agents",))
-_AGENTS = _Table("agents", Agent)
-_REJECTS = _Table("rejects", Reject)
-
-_SELECT_CALLS = (
-    f"SELECT {_CALLS.columns}, (SELECT json_group_array(agent) FROM call_agents AS a"
-    " WHERE a.call = calls.call) FROM calls"
-)
-_COUNT_AGENT = (
-    f"INSERT INTO agents ({_AGENTS.columns}) VALUES (?, ?, 1, ?, ?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET packets = packets + 1, octets = octets + excluded.octets,"
-    " last_us = excluded.last_us, peer = excluded.peer"
-)
 
 
 class Store:
@@ -159,17 +115,17 @@ class Store:
         calls: dict[str, Call] = {}
         seen_by: set[tuple[str, str]] = set()
         for entry in self._pending:
-            cursor = self._db.execute(_PACKETS.write, _PACKETS.values(entry))
+            cursor = self._db.execute(PACKETS.write, PACKETS.values(entry))
             if entry.call is not None:
                 if entry.call not in calls:
                     calls[entry.call] = self._call(entry.call) or Call(entry.call)
                 calls[entry.call].add(entry)
                 calls[entry.call].last_id = cursor.lastrowid
                 seen_by.add((entry.call, entry.agent))
-        self._db.executemany(_CALLS.write, map(_CALLS.values, calls.values()))
+        self._db.executemany(CALLS.write, map(CALLS.values, calls.values()))
         self._db.executemany("INSERT OR IGNORE INTO call_agents VALUES (?, ?)", seen_by)
         self._db.executemany(
-            _COUNT_AGENT,
+            COUNT_AGENT,
             (
                 (m.node_id, m.node_name, len(m.raw), m.received_us, m.received_us, m.peer)
                 for m in self._pending
@@ -177,7 +133,7 @@ class Store:
         )
 
     def _write_rejects(self) -> None:
-        self._db.executemany(_REJECTS.write, map(_REJECTS.values, self._rejects))
+        self._db.executemany(REJECTS.write, map(REJECTS.values, self._rejects))
         self._db.execute(
             "DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?", (REJECTS_KEPT,)
         )
@@ -188,7 +144,7 @@ class Store:
             return self._db.execute(sql, values).fetchall()
 
     def _call(self, call: str) -> Call | None:
-        row = self._db.execute(f"{_SELECT_CALLS} WHERE call = ?", (call,)).fetchone()
+        row = self._db.execute(f"{SELECT_CALLS} WHERE call = ?", (call,)).fetchone()
         return _to_call(row) if row else None
 
     def call(self, call: str) -> Call | None:
@@ -199,7 +155,7 @@ class Store:
 
     def calls(self, limit: int = 100, after: int = 0) -> list[Call]:
         """The latest calls, newest first; limit -1: all. after: with packets after this id."""
-        sql = f"{_SELECT_CALLS} WHERE last_id > ? ORDER BY start_us DESC LIMIT ?"
+        sql = f"{SELECT_CALLS} WHERE last_id > ? ORDER BY start_us DESC LIMIT ?"
         return [_to_call(row) for row in self._query(sql, after, limit)]
 
     def find(self, beginning: str, limit: int = 10) -> list[str]:
@@ -217,7 +173,7 @@ class Store:
         Call-ID, the other leg of a back-to-back agent.
         """
         sql = (
-            f"SELECT id, {_PACKETS.columns} FROM packets WHERE call = ?1"
+            f"SELECT id, {PACKETS.columns} FROM packets WHERE call = ?1"
             " OR call IN (SELECT cid FROM packets WHERE call = ?1 AND cid IS NOT NULL)"
             " OR cid IN (SELECT cid FROM packets WHERE call = ?1 AND cid IS NOT NULL)"
             " ORDER BY stamp_us, id"
@@ -226,12 +182,12 @@ class Store:
 
     def agents(self) -> list[Agent]:
         """All devices that ever sent a packet here, by node id."""
-        sql = f"SELECT {_AGENTS.columns} FROM agents ORDER BY node_id, node_name"
+        sql = f"SELECT {AGENTS.columns} FROM agents ORDER BY node_id, node_name"
         return [Agent(*row) for row in self._query(sql)]
 
     def rejects(self, limit: int = REJECTS_KEPT) -> list[Reject]:
         """The last rejects, newest first."""
-        sql = f"SELECT {_REJECTS.columns} FROM rejects ORDER BY id DESC LIMIT ?"
+        sql = f"SELECT {REJECTS.columns} FROM rejects ORDER BY id DESC LIMIT ?"
         return [Reject(*row) for row in self._query(sql, limit)]
 
     def last_id(self) -> int:

@@ -54,7 +54,7 @@ async def _serve(server) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    console = Console()
+    console = Console(highlight=False)
     await server.start()
     with (Screen if sys.stdout.isatty() else Lines)(server, console) as view:
         while not stop.is_set():
@@ -64,6 +64,6 @@ async def _serve(server) -> None:
                 view.update()
         await server.stop()
     for line in (f"Stopped. {counters(server)}", *trouble(server)):
-        console.out(line, highlight=False)
+        console.out(line)
     path = server.store.path
     console.out(f"The calls: uhep show --db {path}; a ladder: uhep show CALL-ID --db {path}")
