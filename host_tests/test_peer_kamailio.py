@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 from peers import agent, kamailio, messages, relay
 from peers.postgres import postgres
+from peers.program import until
 from uhep_tools.hep import decode
 
 EVERYTHING = [
@@ -131,6 +132,34 @@ def test_front_tcp(micropython, tmp_path, cuts):
         assert bytes.fromhex(row["payload"]) == capture.payload
     sip = [each.payload for each in captures if each.kind == 1]
     assert [row["msg"] for row in rows] == sip
+
+
+@pytest.mark.peer("kamailio")
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_front_survives_harmful_cut(micropython, tmp_path, cut):
+    """sipcapture's front over TCP, packets cut inside their first six octets: it survives
+
+    Kamailio then reads the packet as SIP at first. It stays whole only if nothing in its chunks
+    looks like the empty line that ends a SIP header: 10.10.x.y does. So the agent must write a
+    packet in one piece. What comes on a new connection is read well again.
+    """
+    harmful = messages.call(b"ten-ten@uhep.test", local=("10.10.13.10", 5060))
+    with (
+        kamailio.receiver(tmp_path) as receiver,
+        kamailio.front(tmp_path, receiver.port) as front,
+    ):
+        with relay.to_tcp(front.port, [cut]) as line:
+            agent.send(micropython, tmp_path, f"127.0.0.1:{line.port}", harmful)
+        with relay.to_tcp(front.port) as line:
+            agent.send(micropython, tmp_path, f"127.0.0.1:{line.port}", messages.CALL)
+        wanted = [each.payload for each in messages.CALL]
+
+        def arrived():
+            front.program.check()
+            return [r for r in receiver.rows("sip_capture") if r["callid"] == "call-4@uhep.test"]
+
+        rows = until(lambda: len(arrived()) >= len(wanted) and arrived(), "the good packets")
+        assert [row["msg"] for row in rows] == wanted
 
 
 @pytest.mark.peer("kamailio")

@@ -42,7 +42,7 @@ class Listener:
             found = [packet for packet in list(self.packets) if of(packet)]
             return found if len(found) >= count else None
 
-        return until(enough, f"{count} HEP packets; there are {len(self.packets)}")
+        return until(enough, lambda: f"{count} HEP packets; there are {len(self.packets)}")
 
     def _start(self, serve, sock):
         thread = threading.Thread(target=self._guard, args=(serve, sock))

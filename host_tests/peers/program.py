@@ -16,14 +16,17 @@ class PeerError(AssertionError):
 
 
 def until(condition, what, seconds=15):
-    """Poll condition() until it is true and return what it gave; fail after so many seconds."""
+    """Poll condition() until it is true and return what it gave; fail after so many seconds.
+
+    what: that was waited for, as text or as a function that gives it in the end.
+    """
     end = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise PeerError(f"waited {seconds} s for {what}")
+            raise PeerError(f"waited {seconds} s for {what() if callable(what) else what}")
         time.sleep(0.02)
 
 

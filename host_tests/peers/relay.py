@@ -30,8 +30,11 @@ class Relay:
                 if self._closing.is_set():
                     return
                 continue
-            self.packets.append(packet)
-            self._sink(packet)
+            self.put(packet)
+
+    def put(self, packet):
+        self.packets.append(packet)
+        self._sink(packet)
 
     def close(self):
         self._closing.set()
