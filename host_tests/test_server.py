@@ -430,3 +430,29 @@ def test_serve_on_a_port_in_use(tmp_path):
         f"uhep serve: 127.0.0.1:{port} is in use by another program; "
         "stop it, or choose another port\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--listen", "127.0.0.1:70000"],
+            "the port must be a number from 0 to 65535, not '70000'",
+        ),
+        (
+            ["--key", ""],
+            "the key is empty; leave --key out to accept packets with any key or none",
+        ),
+        (["--db", "no/folder/u.db"], "no/folder/u.db: unable to open database file"),
+    ],
+)
+def test_serve_with_wrong_options(tmp_path, arguments, sentence):
+    found = subprocess.run(
+        [UHEP, "serve", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert found.returncode == 1
+    assert found.stderr.startswith("uhep serve: ") and found.stderr.endswith(sentence + "\n")

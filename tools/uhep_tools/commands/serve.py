@@ -1,7 +1,7 @@
 """uhep serve: the capture server of one developer."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -26,24 +26,35 @@ def command(
     event. Ctrl-C ends it.
     """
     import asyncio
+    import os
 
     from uhep_tools.server import DEFAULT_PORT, ListenError, Server
     from uhep_tools.store import Store, StoreError
     from uhep_tools.text import parse_endpoint
 
+    if key == "":
+        _stop("the key is empty; leave --key out to accept packets with any key or none")
     try:
         host, port = parse_endpoint(listen, DEFAULT_PORT)
+    except ValueError as error:
+        _stop(str(error))
+    try:
         with Store(db) as store:
-            server = Server(store, host, port, key=key.encode() if key else None)
+            server = Server(store, host, port, key=os.fsencode(key) if key else None)
             asyncio.run(_serve(server))
-    except (ValueError, ListenError, StoreError) as error:
-        typer.echo(f"uhep serve: {error}", err=True)
-        raise typer.Exit(1) from None
+    except (ListenError, StoreError) as error:
+        _stop(str(error))
+
+
+def _stop(sentence: str) -> NoReturn:
+    typer.echo(f"uhep serve: {sentence}", err=True)
+    raise typer.Exit(1)
 
 
 async def _serve(server) -> None:
     """Until SIGINT or SIGTERM; then say what came."""
     import asyncio
+    import contextlib
     import signal
     import sys
 
@@ -57,12 +68,13 @@ async def _serve(server) -> None:
     console = Console(highlight=False)
     await server.start()
     with (Screen if sys.stdout.isatty() else Lines)(server, console) as view:
-        while not stop.is_set():
-            try:
-                await asyncio.wait_for(stop.wait(), UPDATE_S)
-            except TimeoutError:
+        try:
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), UPDATE_S)
                 view.update()
-        await server.stop()
+        finally:
+            await server.stop()
     for line in (f"Stopped. {counters(server)}", *trouble(server)):
         console.out(line)
     path = server.store.path
