@@ -8,10 +8,9 @@ from typing import BinaryIO
 
 from scapy.error import Scapy_Exception
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, defragment6
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.packet import Packet as Layer
-from scapy.packet import Raw
-from scapy.sessions import IPSession
+from scapy.packet import Padding, Raw
 from scapy.utils import PcapReader
 
 from uhep_tools.frame import MAGIC
@@ -32,7 +31,7 @@ def read_capture(file: BinaryIO) -> Iterator[Record]:
         reader = PcapReader(file)
     except Scapy_Exception as error:
         raise ReadError(f"the capture can not be read: {error}") from None
-    join4, join6 = IPSession(), _Fragments6()
+    fragments = _Fragments()
     streams: dict[tuple, Direction] = {}
     number = 0
     while True:
@@ -41,48 +40,56 @@ def read_capture(file: BinaryIO) -> Iterator[Record]:
         except EOFError:
             break
         number += 1
-        packet = join6.whole(frame) if IPv6ExtHdrFragment in frame else join4.process(frame)
-        ip = packet and (packet.getlayer(IP) or packet.getlayer(IPv6))
-        if not ip:
+        ip = frame.getlayer(IP) or frame.getlayer(IPv6)
+        layer = ip and fragments.join(ip)
+        if not layer:
             continue
         stamp = int(frame.time * 1_000_000)
         where = f"frame {number}"
-        if UDP in ip:
-            udp = ip[UDP]
-            data = _load(udp)
+        peer = endpoint(ip.src, layer.sport)
+        data = layer.payload.load if isinstance(layer.payload, Raw) else b""
+        if isinstance(layer, UDP):
             if data.startswith(MAGIC):
-                yield Record(data, where, stamp, endpoint(ip.src, udp.sport))
-        elif TCP in ip:
-            tcp = ip[TCP]
-            key = (ip.src, tcp.sport, ip.dst, tcp.dport)
-            if tcp.flags.S or key not in streams:
-                if key in streams:
-                    yield from streams[key].end()
-                streams[key] = Direction(endpoint(ip.src, tcp.sport))
-            seq = tcp.seq + 1 if tcp.flags.S else tcp.seq
-            yield from streams[key].segment(seq, _load(tcp), where, stamp)
+                yield Record(data, where, stamp, peer)
+            continue
+        key = (ip.src, layer.sport, ip.dst, layer.dport)
+        begins = layer.flags.S
+        if begins or key not in streams:
+            if key in streams:
+                yield from streams[key].end()
+            streams[key] = Direction(peer)
+        yield from streams[key].segment(layer.seq + begins, data, where, stamp)
     for stream in streams.values():
         yield from stream.end()
 
 
-def _load(layer: Layer) -> bytes:
-    """The payload of UDP or TCP without what Ethernet pads a short frame with."""
-    return layer.payload.load if isinstance(layer.payload, Raw) else b""
-
-
-class _Fragments6:
-    """IPv6 fragments until their packet is whole."""
+class _Fragments:
+    """IP fragments until their packet is whole, in whatever order they come."""
 
     def __init__(self):
-        self.waiting: dict[tuple, list[Layer]] = {}
+        self.parts: dict[tuple, dict[int, bytes]] = {}  # packet -> offset -> octets
+        self.sizes: dict[tuple, int] = {}  # packet -> octets, known from its last fragment
 
-    def whole(self, frame: Layer) -> Layer | None:
-        key = (frame[IPv6].src, frame[IPv6].dst, frame[IPv6ExtHdrFragment].id)
-        parts = self.waiting.setdefault(key, [])
-        parts.append(frame)
-        heads = [part[IPv6ExtHdrFragment] for part in parts]
-        total = sum(len(head.payload) for head in heads)
-        ends = [head.offset * 8 + len(head.payload) for head in heads if not head.m]
-        if not ends or total < ends[0]:
+    def join(self, ip: Layer) -> Layer | None:
+        """What the packet carries, from UDP or TCP on; None if it is neither or not whole yet."""
+        if Padding in ip:  # Ethernet's, behind a short packet
+            ip[Padding].underlayer.remove_payload()
+        if IPv6ExtHdrFragment in ip:
+            head = ip[IPv6ExtHdrFragment]
+            kind, offset, more = head.nh, head.offset * 8, head.m
+        elif IP in ip and (ip.frag or ip.flags.MF):
+            head = ip
+            kind, offset, more = ip.proto, ip.frag * 8, ip.flags.MF
+        else:
+            return ip.getlayer(UDP) or ip.getlayer(TCP)
+        data = bytes(head.payload)
+        key = (ip.src, ip.dst, kind, head.id)
+        parts = self.parts.setdefault(key, {})
+        parts[offset] = data
+        if not more:
+            self.sizes[key] = offset + len(data)
+        if sum(map(len, parts.values())) != self.sizes.get(key):
             return None
-        return defragment6(self.waiting.pop(key))
+        del self.parts[key], self.sizes[key]
+        octets = b"".join(parts[at] for at in sorted(parts))
+        return UDP(octets) if kind == 17 else TCP(octets) if kind == 6 else None

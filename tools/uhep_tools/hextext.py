@@ -16,17 +16,16 @@ _PUNCTUATION = re.compile(r"0[xX]|\\x|[:,;]")
 def parse_hex(text: str) -> Iterator[tuple[int, bytes]]:
     """Yield (number of its first line, octets) of each block of hex.
 
-    A block ends at an empty line, at a line that begins with # or at a dump's offset 0. Lines
-    that all begin with the magic are a block each. Taken are plain digits, 0x48, 48:45 and the
-    dumps of xxd, hexdump -C, od -A x -t x1, tcpdump -X and Wireshark. Raises ReadError that
-    names the line.
+    Taken are plain digits, 0x48, 48:45 and the dumps of xxd, hexdump -C, od -A x -t x1,
+    tcpdump -X and Wireshark. A block ends at an empty line, at a line that begins with #, and
+    a dump where the next begins. If the first line is a whole packet, or all lines begin like
+    one, each is a block by itself. Raises ReadError that names the line.
     """
     for number, lines in _blocks(text):
-        dump = bool(_FIRST_OFFSET.match(lines[0]))
+        dump = _begins_dump(lines[0])
         read = _dump_digits if dump else _plain_digits
         digits = [read(line, number + at) for at, line in enumerate(lines)]
-        one_each = not dump and all(line.startswith(_MAGIC) for line in digits)
-        if one_each:
+        if not dump and (_whole(digits[0]) or all(map(_begins, digits))):
             found = list(enumerate(digits, number))
         else:
             found = [(number, "".join(digits))]
@@ -36,11 +35,24 @@ def parse_hex(text: str) -> Iterator[tuple[int, bytes]]:
             yield at, bytes.fromhex(packet)
 
 
+def _begins_dump(line: str) -> bool:
+    return bool(_FIRST_OFFSET.match(line))
+
+
+def _begins(digits: str) -> bool:
+    return digits.startswith(_MAGIC)
+
+
+def _whole(digits: str) -> bool:
+    """Whether a line of hex is as long as the packet that begins with it."""
+    return _begins(digits) and digits[8:12] == f"{len(digits) // 2:04x}"
+
+
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
     block: list[str] = []
     for number, line in enumerate([*map(str.strip, text.splitlines()), ""], 1):
         ends = not line or line.startswith("#")
-        if block and (ends or _FIRST_OFFSET.match(line)):
+        if block and (ends or (_begins_dump(line) and _begins_dump(block[0]))):
             yield number - len(block), block
             block = []
         if not ends:
@@ -52,7 +64,7 @@ def _plain_digits(line: str, number: int) -> str:
     for word in words:
         if not _HEX.fullmatch(word):
             raise ReadError(f"line {number}: {word!r} is no hex")
-    return "".join(words)
+    return "".join(words).lower()
 
 
 def _dump_digits(line: str, number: int) -> str:

@@ -106,7 +106,7 @@ def _run(records: Iterable, as_json: bool, strict: bool, pcap: Path | None) -> b
 def _sum_up(total: int, faulty: int, skipped: Counter[str], pcap: Path | None) -> None:
     from uhep_tools.text import count
 
-    told = [count(total, "packet") if total else "no packet found", f"{faulty} faulty"]
+    told = [count(total, "packet") if total else "no HEP packet found", f"{faulty} faulty"]
     typer.echo(", ".join(told if faulty else told[:1]), err=True)
     if pcap:
         left_out = "".join(f", {number} left out: {why}" for why, number in skipped.items())
