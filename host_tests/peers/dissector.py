@@ -1,6 +1,8 @@
 """tshark with uhep.lua: what our dissector says of packets, and captures to ask it about."""
 
+import itertools
 import json
+import os
 import re
 import struct
 import subprocess
@@ -17,9 +19,10 @@ _SENDER, _COLLECTOR = bytes([192, 0, 2, 10]), bytes([192, 0, 2, 99])
 _MESSAGE = re.compile(r"(\S+) at offset (\d+): .")
 
 
-def _ip(protocol, payload):
+def _ip(protocol, payload, back=False):
     head = struct.pack(">BxHIBBxx", 0x45, 20 + len(payload), 0, 64, protocol)
-    return head + _SENDER + _COLLECTOR + payload
+    ends = _COLLECTOR + _SENDER if back else _SENDER + _COLLECTOR
+    return head + ends + payload
 
 
 def datagram(payload, port=PORT):
@@ -27,31 +30,38 @@ def datagram(payload, port=PORT):
     return _ip(17, struct.pack(">HHHxx", 40000, port, 8 + len(payload)) + payload)
 
 
+def conversation(turns, port=PORT, source=40000):
+    """IPv4 packets of one TCP connection; a turn is (True if the collector speaks, octets)."""
+    ports, sequence = (source, port), [1000, 5000]
+    for back, octets in turns:
+        here, there = ports[back], ports[not back]
+        counts = sequence[back], sequence[not back]
+        head = struct.pack(">HHIIBBHxxxx", here, there, *counts, 0x50, 0x18, 8192)
+        yield _ip(6, head + octets, back)
+        sequence[back] += len(octets)
+
+
 def segments(parts, port=PORT, source=40000):
     """IPv4 packets that carry the parts of one TCP stream."""
-    sequence = 1000
-    for part in parts:
-        yield _ip(
-            6, struct.pack(">HHIIBBHxxxx", source, port, sequence, 1, 0x50, 0x18, 8192) + part
-        )
-        sequence += len(part)
+    return conversation([(False, part) for part in parts], port, source)
 
 
-def write(path, packets, snaplen=65535):
-    """A capture of IPv4 packets, each cut to snaplen octets."""
+def write(path, packets, held=None):
+    """A capture of IPv4 packets; held: how many octets of each it holds, all if not given."""
+    held = held or itertools.repeat(65535)
     with RawPcapWriter(str(path), linktype=_RAW_IP) as writer:
         writer.write_header(None)
-        for number, packet in enumerate(packets):
-            writer.write_packet(
-                packet[:snaplen], sec=number, usec=0, caplen=None, wirelen=len(packet)
-            )
+        for second, (packet, size) in enumerate(zip(packets, held, strict=False)):
+            writer.write_packet(packet[:size], sec=second, usec=0, wirelen=len(packet))
     return path
 
 
 def run(pcap, *args):
     """What tshark prints of a capture; fails if the script does."""
     command = ["tshark", "-n", "-X", f"lua_script:{SCRIPT}", "-r", str(pcap), *args]
-    done = subprocess.run(command, capture_output=True, timeout=600)
+    # Neither the user's preferences nor a copy of the script among the user's plug-ins.
+    home = {"HOME": str(Path(pcap).parent), "XDG_CONFIG_HOME": str(Path(pcap).parent)}
+    done = subprocess.run(command, capture_output=True, timeout=600, env=os.environ | home)
     text, errors = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     assert done.returncode == 0, errors
     assert "Lua" not in errors, errors

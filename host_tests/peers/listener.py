@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from uhep_tools.stream import StreamReader
 
+from peers.ports import free_port
 from peers.program import until
 
 
@@ -14,7 +15,7 @@ class Listener:
 
     def __init__(self):
         self.packets = []
-        self.port = 0
+        self.port = free_port()
         self.error = None  # of a stream that was no HEP
         self._threads = []
         self._closing = threading.Event()
@@ -22,8 +23,7 @@ class Listener:
     def open(self):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        udp.bind(("127.0.0.1", 0))
-        self.port = udp.getsockname()[1]
+        udp.bind(("127.0.0.1", self.port))
         tcp = socket.create_server(("127.0.0.1", self.port))
         for sock, serve in (udp, self._datagrams), (tcp, self._connections):
             sock.settimeout(0.1)

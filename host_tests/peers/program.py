@@ -88,10 +88,16 @@ class Program:
             raise self.error(f"ended by itself with code {self.process.returncode}")
 
     def open_files(self):
-        """The open files of the program itself, the child of timeout(1), as paths in /proc."""
+        """What the program itself, the child of timeout(1), has open: as /proc names it."""
         pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [file for child in children for file in Path(f"/proc/{child}/fd").iterdir()]
+        names = set()
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            for file in Path(f"/proc/{child}/fd").iterdir():
+                try:
+                    names.add(os.readlink(file))
+                except FileNotFoundError:  # closed meanwhile
+                    pass
+        return names
 
     def wait_bound(self, *sockets, seconds=15):
         """Wait for each (transport, port)."""

@@ -86,4 +86,4 @@ def _sniffing(program):
     program.check()
     lines = Path("/proc/net/packet").read_text().splitlines()[1:]
     packet_sockets = {f"socket:[{line.split()[8]}]" for line in lines}
-    return any(os.readlink(file) in packet_sockets for file in program.open_files())
+    return bool(packet_sockets & program.open_files())
