@@ -1,0 +1,293 @@
+# The hot path as machine code: what runs for every packet on a board and on the unix port.
+# _plain.py does the same in bytecode, for interpreters without the native emitter; a test
+# holds both to the same bytes. The frames of native functions live on the C stack, so none
+# of these asks the heap for one, and `try` costs nothing there.
+#
+# Written for size: the first three variables of a viper function are registers. No literal
+# >= 2^30: on a 32-bit board the compiler takes it for an object. The state array `st` is
+# described in ring.py.
+
+from struct import pack_into
+
+import micropython
+from micropython import const
+
+_HEAD = const(0)
+_TAIL = const(1)
+_END = const(2)
+_COUNT = const(3)
+_AT = const(4)
+_LEFT = const(5)
+_USED = const(6)
+_SIZE = const(7)
+_LIMIT = const(8)
+_FORMAT = const(9)
+_PEAK_BYTES = const(11)
+_PEAK_RECORDS = const(12)
+_TRUNCATED = const(13)
+_QUEUED = const(14)
+_HI = const(15)
+_LO = const(16)
+_US = const(17)
+_T0 = const(18)
+_ZERO = const(19)
+
+_SLACK = const(256)
+_BURST = const(4)
+_WRAP = const(0x1FFFFFFF)
+
+
+@micropython.viper
+def drain(st: ptr32, at: int, left: int, ring, write) -> int:
+    # Writes records, oldest first, until none is left, one does not go, or there were
+    # _BURST. Returns how many went.
+    r = ptr8(ring)
+    n = 0
+    left = st[_LEFT]
+    while left:
+        sent = write(ring, st[_AT], left)
+        if not sent:
+            break
+        at = int(sent)
+        left -= at
+        if left:
+            st[_AT] = st[_AT] + at
+            st[_LEFT] = left
+            break
+        at = st[_TAIL]
+        left = (r[at + 4] << 8 | r[at + 5]) + 3 & -4
+        st[_USED] = st[_USED] - left
+        left += at
+        if left == st[_END] and st[_HEAD] <= at:
+            left = 0
+        st[_TAIL] = left
+        st[_AT] = left
+        at = left
+        left = st[_COUNT] - 1
+        st[_COUNT] = left
+        if left:
+            left = r[at + 4] << 8 | r[at + 5]
+        st[_LEFT] = left
+        n += 1
+        if n == _BURST:
+            break
+    return n
+
+
+@micropython.viper
+def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) -> int:
+    # Makes room for a record with n octets of payload from `buf` and writes all of it but
+    # the payload; i: ticks. Returns where the payload goes; -1: no room, -2: larger than the
+    # ring, or nothing. ids: octets of correlation id, which then is at `buf`; -1: the Call-ID.
+    now = i
+    payload = n
+    i = int(buf)
+    found = i
+    if ids > 255:
+        ids = 255
+    if ids < 0:
+        # The first Call-ID (RFC 3261 7.3.1, 20.8: any case, compact form, white space before
+        # the colon, folding). Looks at line starts only, stops at the end of the header, and
+        # seeks control characters four octets a step: may look at three behind n, no more.
+        n += i
+        name = ptr8(b"call-id")
+        found = 0
+        while i < n and ptr8(i)[0] <= 13:
+            i += 1
+        while True:
+            while i < n and ptr8(i)[0] >= 0x20:
+                i += 1
+                if i & 3 == 0:
+                    while i < n:
+                        k = ptr32(i)[0]
+                        if (k | k >> 1) & 0x20202020 ^ 0x20202020:
+                            break
+                        i += 4
+            if found or i >= n:
+                break
+            k = ptr8(i)[0]
+            i += 1
+            if k != 10 or i >= n:
+                continue
+            k = ptr8(i)[0]
+            if k == 13 or k == 10:
+                break
+            k |= 0x20
+            if k == 0x69:
+                i += 1
+            elif k == 0x63:
+                k = 0
+                while i < n and ptr8(i)[0] | 0x20 == name[k]:
+                    k += 1
+                    i += 1
+                if k < 7:
+                    continue
+            else:
+                continue
+            while i < n and (ptr8(i)[0] == 0x20 or ptr8(i)[0] == 9):
+                i += 1
+            if i >= n or ptr8(i)[0] != 0x3A:
+                continue
+            while True:
+                i += 1
+                if i >= n or ptr8(i)[0] > 0x20:
+                    break
+                if ptr8(i)[0] == 10:
+                    if i + 1 == n or (ptr8(i)[1] != 0x20 and ptr8(i)[1] != 9):
+                        n = i  # no value: the end
+            found = i
+        ids = 0
+        if found:
+            if i > n:
+                i = n
+            while i > found and ptr8(i - 1)[0] <= 0x20:
+                i -= 1
+            ids = i - found
+            if ids > 255:
+                ids = 255
+
+    fixed = head[4] << 8 | head[5]
+    k = fixed + 6
+    if ids:
+        k += ids + 6
+    cut = 0
+    if k + payload > st[_LIMIT]:
+        payload = st[_LIMIT] - k
+        cut = 1
+    total = k + payload
+    # The payload is copied in whole steps, so there must be room for one step more.
+    k = total + _SLACK
+    if k > st[_SIZE] or payload <= 0:
+        return -2
+    i = st[_HEAD]
+    n = st[_SIZE]
+    if st[_COUNT] == 0:
+        i = 0
+        st[_TAIL] = 0
+        st[_AT] = 0
+        st[_LEFT] = total
+    elif i <= st[_TAIL]:
+        n = st[_TAIL]
+    elif i + k > n:
+        n = st[_TAIL]
+        if k <= n:
+            st[_END] = i
+        i = 0
+    if i + k > n:
+        return -1
+    at = i
+    k = total + 3 & -4
+    st[_HEAD] = i + k
+    k += st[_USED]
+    st[_USED] = k
+    if k > st[_PEAK_BYTES]:
+        st[_PEAK_BYTES] = k
+    k = st[_COUNT] + 1
+    st[_COUNT] = k
+    if k > st[_PEAK_RECORDS]:
+        st[_PEAK_RECORDS] = k
+    st[_QUEUED] = (st[_QUEUED] + 1) & _WRAP
+    st[_TRUNCATED] = (st[_TRUNCATED] + cut) & _WRAP
+    st[_FORMAT] = payload >> 8
+
+    # The clock, as Clock.tick has it.
+    k = (now - st[_T0]) & 0x3FFFFFFF
+    if k == 0 or k > 0x1FFFFFFF:
+        k = 1
+        now = st[_T0] + 1
+    st[_T0] = now & 0x3FFFFFFF
+    k += st[_US]
+    while k >= 1000000:
+        k -= 1000000
+        st[_LO] = st[_LO] + 1
+        if st[_LO] > 0xFFFF:
+            st[_LO] = 0
+            st[_HI] = st[_HI] + 1
+    st[_US] = k
+
+    i = int(ring) + at
+    n = int(head)
+    k = i + fixed
+    while i < k:
+        ptr32(i)[0] = ptr32(n)[0]
+        n += 4
+        i += 4
+    i = int(ring) + at
+    ptr8(i)[4] = total >> 8
+    ptr8(i)[5] = total
+    if st[_ZERO] == 0:
+        k = st[_HI]
+        ptr8(i)[42] = k >> 8
+        ptr8(i)[43] = k
+        k = st[_LO]
+        ptr8(i)[44] = k >> 8
+        ptr8(i)[45] = k
+        k = st[_US]
+        ptr8(i)[53] = k >> 16
+        ptr8(i)[54] = k >> 8
+        ptr8(i)[55] = k
+    i += fixed
+    if ids:
+        ptr8(i)[0] = 0
+        ptr8(i)[1] = 0
+        ptr8(i)[2] = 0
+        ptr8(i)[3] = 17
+        n = ids + 6
+        ptr8(i)[4] = n >> 8
+        ptr8(i)[5] = n
+        i += 6
+        k = i + ids
+        n = found
+        while i < k:
+            ptr8(i)[0] = ptr8(n)[0]
+            n += 1
+            i += 1
+    ptr8(i)[0] = 0
+    ptr8(i)[1] = 0
+    ptr8(i)[2] = 0
+    ptr8(i)[3] = 15
+    n = payload + 6
+    ptr8(i)[4] = n >> 8
+    ptr8(i)[5] = n
+    return at + total - payload
+
+
+@micropython.native
+def capture(self, flow, way, buf, n, cid=None):
+    if not self.enabled:
+        return False
+    head, st, ring, formats, ticks, ids = flow.ways[way]
+    if n > len(buf):
+        n = len(buf)
+    if cid is None:
+        cid = self._cid
+    if cid is None:
+        cid = buf
+    else:
+        ids = cid.find(b"\0")
+        if ids < 0:
+            ids = len(cid)
+    at = frame(ticks(), n, 0, ids, st, ring, head, cid)
+    while at < 0:
+        if not self._room(at, n):
+            return False
+        at = frame(ticks(), n, 0, ids, st, ring, head, cid)
+    pack_into(formats[st[_FORMAT]], ring, at, buf)
+    return True
+
+
+@micropython.native
+def poll(self):
+    st, ring, write = self._out
+    if write is None or not st[_LEFT]:
+        self._idle()
+        st, ring, write = self._out
+    n = 0
+    if write is not None:
+        try:
+            n = drain(st, 0, 0, ring, write)
+        except OSError as e:
+            self._failed(e)
+    if not n:
+        self.clock.tick()
+    return n

@@ -1,0 +1,106 @@
+# Part of uhep, MIT licence.
+"""Unix time in two 16-bit halves and microseconds, from ticks."""
+
+import time
+
+from uhep.ticks import ticks_us
+
+_HI = 15
+_LO = 16
+_US = 17
+_T0 = 18
+_ZERO = 19
+
+_PERIOD = 0x3FFFFFFF  # ticks_us wraps there on a board: every 17 min 54 s
+_HALF = 0x1FFFFFFF
+_PLAUSIBLE = 1735689600  # 2025-01-01: an earlier time is a clock that nobody has set
+_SLEW = 2  # seconds; a smaller step back is waited out, so that stamps still rise
+
+# Unix time of the port's epoch: ESP32 counts from 2000, the unix port from 1970.
+_EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
+
+
+class Clock:
+    """Stamps for packets: strictly rising microseconds of one clock.
+
+    Keeps its state in the ring's state array; a stamp costs no memory (no int of 2^30 or
+    more). `tick` must run at least every 8 minutes: capture and poll do it. Until the time
+    is set, stamps count from 0 at the start; with `zero` they are written as 0/0.
+    """
+
+    def __init__(self, ring, ticks=ticks_us, zero=False):
+        self._ring = ring
+        self._ticks = ticks
+        self.is_set = False
+        ring.st[_T0] = ticks() & _PERIOD
+        ring.st[_ZERO] = zero
+
+    def tick(self):
+        """Bring the clock up to now. 0 octets.
+
+        The masked difference of ticks is right for 8 min 57 s either way. A stamp that would
+        not be later than the last one becomes one microsecond later: stamps always rise.
+        """
+        st = self._ring.st
+        now = self._ticks()
+        d = (now - st[_T0]) & _PERIOD
+        if d == 0 or d > _HALF:
+            d = 1
+            now = st[_T0] + 1 if st[_T0] < _PERIOD else 0
+        st[_T0] = now & _PERIOD
+        d += st[_US]
+        while d >= 1000000:
+            d -= 1000000
+            st[_LO] = (st[_LO] + 1) & 0xFFFF
+            if not st[_LO]:
+                st[_HI] += 1
+        st[_US] = d
+
+    def now(self):
+        """The last stamp as (seconds, microseconds). Allocates."""
+        st = self._ring.st
+        return (st[_HI] << 16 | st[_LO], st[_US])
+
+    def sync(self):
+        """Take the time from the port's clock; False if nobody has set that yet."""
+        ns = time.time_ns()
+        sec = ns // 1000000000 + _EPOCH
+        if sec < _PLAUSIBLE:
+            return False
+        self.set(sec, ns // 1000 % 1000000)
+        return True
+
+    def set(self, sec, us=0):
+        """Set Unix time: seconds since 1970 (up to 2^32 - 1) and microseconds.
+
+        The first time, packets that wait in the ring are dated back: what their stamps
+        counted from the start becomes the time it was.
+        """
+        st = self._ring.st
+        self.tick()
+        was, was_us = self.now()
+        if not self.is_set:
+            self.is_set = True
+            if not st[_ZERO]:
+                self._date_back(sec - was, us - was_us)
+            st[_ZERO] = 0
+        else:
+            back = (was - sec) * 1000000 + was_us - us
+            if 0 < back < _SLEW * 1000000:
+                # Stamps go on by single microseconds until the time has caught up.
+                st[_T0] = (st[_T0] + back) & _PERIOD
+                return
+        st[_HI] = sec >> 16 & 0xFFFF
+        st[_LO] = sec & 0xFFFF
+        st[_US] = us
+
+    def _date_back(self, sec, us):
+        buf = self._ring.buf
+        for at in self._ring.records():
+            s = sec + (buf[at + 44] << 8 | buf[at + 45])
+            u = us + (buf[at + 53] << 16 | buf[at + 54] << 8 | buf[at + 55])
+            s += u // 1000000
+            u %= 1000000
+            for i in range(4):
+                buf[at + 42 + i] = s >> (24 - 8 * i) & 255
+                buf[at + 52 + i] = u >> (24 - 8 * i) & 255

@@ -1,0 +1,104 @@
+# Part of uhep, MIT licence.
+"""The send queue: complete HEP packets in one preallocated bytearray, and its state."""
+
+from array import array
+
+# The state array: what the hot path reads and writes, in one array of ints so that machine
+# code reaches it by index. Every entry stays below 2^30. Ring:
+#   0 head      where the next record goes
+#   1 tail      where the oldest record begins
+#   2 end       where the records before the wrap end
+#   3 count     records in the ring
+#   4 at        next octet to send, 5 left: octets of the oldest record yet to send
+#   6 used      octets in records
+#   7 size      of the ring, 8 limit: the largest HEP packet
+#   9 length    of the payload being captured, 10 found: where its correlation id begins
+#   11, 12      most octets, most records there ever were
+#   13 truncated, 14 queued: counters of the hot path
+# Clock:
+#   15 hi, 16 lo, 17 us: Unix time of the last stamp, seconds in halves
+#   18 t0       ticks of that stamp
+#   19 zero     stamps are 0/0
+# Counters of the slow paths:
+#   20 evicted, 21 full, 22 too big, 23 empty
+_HEAD = 0
+_TAIL = 1
+_END = 2
+_COUNT = 3
+_AT = 4
+_LEFT = 5
+_USED = 6
+_SIZE = 7
+_LIMIT = 8
+_EVICTED = 20
+_FULL = 21
+_STATE = 24
+
+_STEP = 256  # payloads are copied in whole steps, so that few formats serve every length
+
+
+class SendRing:
+    """A bounded queue of variable-length records; each is a whole HEP packet.
+
+    Memory: `size` octets of ring, 96 of state and about 32 for every 256 of `limit`, all
+    made here; nothing is allocated afterwards. A record lies in one piece, so sending it is
+    one write(buf, at, left). Records begin at multiples of four. The last 256 octets before
+    a record's successor or the ring's end must be free when it is stored.
+
+    Not for two threads: capture, poll and these methods belong to one.
+    """
+
+    def __init__(self, size=8192, limit=4096, oldest=True):
+        self.buf = bytearray(size)
+        self.st = st = array("i", bytes(4 * _STATE))
+        st[_SIZE] = size
+        st[_LIMIT] = limit
+        self.oldest = oldest
+        # The payload chunk: vendor 0, type 15, length, then the payload.
+        self.formats = tuple("%ds" % n for n in range(_STEP, limit + _STEP, _STEP))
+
+    def pop(self):
+        """Be done with the oldest record: on to the next one."""
+        st = self.st
+        at = st[_TAIL]
+        size = self._length(at) + 3 & -4
+        st[_USED] -= size
+        st[_COUNT] -= 1
+        size += at
+        if size == st[_END] and st[_HEAD] <= at:
+            size = 0
+        st[_TAIL] = st[_AT] = size
+        st[_LEFT] = self._length(size) if st[_COUNT] else 0
+
+    def _length(self, at):
+        return self.buf[at + 4] << 8 | self.buf[at + 5]
+
+    def evict(self):
+        """Drop the oldest record to make room: True if there is more room now.
+
+        A record that is half on the wire stays, whatever the policy.
+        """
+        st = self.st
+        if self.oldest and st[_COUNT] and st[_AT] == st[_TAIL]:
+            self.pop()
+            st[_EVICTED] += 1
+            return True
+        return False
+
+    def rewind(self):
+        """Send the oldest record from its first octet again (after a broken connection)."""
+        st = self.st
+        if st[_COUNT]:
+            at = st[_TAIL]
+            st[_AT] = at
+            st[_LEFT] = self._length(at)
+
+    def records(self):
+        """Where each record begins, oldest first. For the slow paths: allocates."""
+        st = self.st
+        at = st[_TAIL]
+        for _ in range(st[_COUNT]):
+            if at == st[_END] and st[_HEAD] <= st[_TAIL]:
+                at = 0
+            yield at
+            at += self._length(at) + 3 & -4
