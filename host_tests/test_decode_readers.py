@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import subprocess
+from collections import Counter
 from io import BytesIO
 from random import Random
 
@@ -12,6 +13,7 @@ from scapy.layers.inet import IP, TCP, UDP, fragment
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, fragment6
 from scapy.layers.l2 import CookedLinux, Dot1Q, Ether
 from scapy.utils import PcapNgWriter, PcapWriter
+from uhep_tools.hep import HepError
 from uhep_tools.hextext import parse_hex
 from uhep_tools.readers import cut, read_file, read_stream
 from uhep_tools.record import ReadError
@@ -349,3 +351,37 @@ def test_a_damaged_capture(tmp_path):
     first, second = read_file(path)
     assert first.data == ONE
     assert second.decode().faults[0].name == "total-length"
+
+
+def damaged(rng, data):
+    data = bytearray(data)
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(len(data))
+        data[at : at + rng.randint(0, 8)] = rng.randbytes(rng.randint(0, 8)) or b"\0"
+    return bytes(data)
+
+
+@pytest.mark.soak
+def test_damaged_files_give_records_or_a_read_error(cases, tmp_path, caplog):
+    """Whatever is in a file: nothing else is raised, by the readers or by the decoder."""
+    caplog.set_level("CRITICAL", logger="scapy")
+    frames = [ETHER / udp(ONE), ETHER / udp6(TWO), *segments(ONE + TWO, 1, 150)]
+    frames += [ETHER / part for part in fragment(udp(ONE), fragsize=104)]
+    files = [form.encode() for form in HEX.values()]
+    files += [json.dumps({"hex": ONE.hex()}).encode() * 2, ONE + TWO]
+    for writer in (PcapWriter, PcapNgWriter):
+        assert len(captured(tmp_path, frames, writer)) == 5
+        files += [(tmp_path / "capture").read_bytes()] * len(HEX)
+    rng = Random(20260103)
+    seen = Counter()
+    for _ in range(cases(300, 30_000)):
+        try:
+            for record in streamed(damaged(rng, rng.choice(files))):
+                try:
+                    record.decode()
+                    seen["decoded"] += 1
+                except HepError:
+                    seen["refused"] += 1
+        except ReadError:
+            seen["unreadable"] += 1
+    assert min(seen[kind] for kind in ("decoded", "refused", "unreadable")) > 10

@@ -17,12 +17,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-
-@app.callback()
-def verbs() -> None:
-    """Without it a lone verb would lose its name."""
-
-
 app.command("decode")(decode.command)
 app.command("serve")(serve.command)
 app.command("show")(show.command)
