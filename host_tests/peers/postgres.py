@@ -14,7 +14,7 @@ from peers.program import fill, running
 _SYSTEM_USER = "postgres"  # the server refuses to run as root
 
 
-def _binary(name):
+def binary(name):
     """A server program: Debian keeps them off PATH, by version."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return str(found[-1]) if found else name
@@ -59,7 +59,7 @@ def postgres():
         as_user = {"user": _SYSTEM_USER, "group": _SYSTEM_USER, "extra_groups": []}
     try:
         subprocess.run(
-            [_binary("initdb"), "-D", folder / "data", "-U", "collector", "-A", "trust"]
+            [binary("initdb"), "-D", folder / "data", "-U", "collector", "-A", "trust"]
             + ["--no-sync", "-E", "UTF8", "--locale=C.UTF-8"],
             check=True,
             capture_output=True,
@@ -76,7 +76,7 @@ def postgres():
             "shared_buffers": "16MB",
         }
         options = [f"-c{name}={value}" for name, value in settings.items()]
-        args = [_binary("postgres"), "-D", folder / "data", *options]
+        args = [binary("postgres"), "-D", folder / "data", *options]
         with running(args, folder, [("tcp", port)], **as_user):
             sql = fill(
                 "kamailio_tables.sql",
