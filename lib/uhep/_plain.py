@@ -6,13 +6,7 @@
 import sys
 from struct import pack_into
 
-try:
-    from micropython import const
-except ImportError:
-
-    def const(x):
-        return x
-
+from uhep.port import const
 
 _HEAD = const(0)
 _TAIL = const(1)
@@ -29,27 +23,17 @@ _PEAK_BYTES = const(11)
 _PEAK_RECORDS = const(12)
 _TRUNCATED = const(13)
 _QUEUED = const(14)
-_HI = const(15)
-_LO = const(16)
-_US = const(17)
-_T0 = const(18)
-_ZERO = const(19)
+_HI = const(19)
+_LO = const(20)
+_US = const(21)
+_T0 = const(22)
+_ZERO = const(23)
 
 _SLACK = const(256)
 _BURST = const(4)
 _WRAP = const(0x1FFFFFFF)
 
-if sys.implementation.name == "cpython":  # its pack_into takes no memoryview for "s"
-    _pack_into = pack_into
-
-    def pack_into(form, to, at, *values):
-        if form[-1] == "s":
-            values = values[:-1] + (bytes(values[-1]),)
-        _pack_into(form, to, at, *values)
-
-
 _NAME = b"call-id"
-_exc_info = getattr(sys, "exc_info", None)
 
 
 def _colon(b, n, i):
@@ -247,8 +231,8 @@ def _send(self):
 def _again(self):
     # What was the error? CPython tells; elsewhere a second try does, or succeeds.
     try:
-        if _exc_info:
-            raise _exc_info()[1]
+        if hasattr(sys, "exc_info"):
+            raise sys.exc_info()[1]
         self.link.errors += 1
         return _write(self)
     except OSError as e:
@@ -258,7 +242,7 @@ def _again(self):
 def poll(self):
     st = self._st
     n = 0
-    if self._out[2] is None or not st[_LEFT]:
+    if not self._out[2] or not st[_LEFT]:
         self._idle()
     while self._out[2] and st[_LEFT] and n < _BURST:
         sent = _send(self)

@@ -3,14 +3,33 @@
 
 import sys
 
-from uhep import SIP, TLS, UDP, hot
+from uhep import SIP, TLS, UDP
 from uhep.clock import Clock
 from uhep.flow import Flow, chunk
-from uhep.link import UdpLink, split
+from uhep.link import UdpLink
+from uhep.port import const, ticks_diff, ticks_ms, ticks_us
 from uhep.ring import SendRing
-from uhep.ticks import ticks_diff, ticks_ms, ticks_us
 
-_CLOCK_MS = 1000  # how often to look whether somebody has set the time
+# The hot path: machine code where the interpreter can make it, else bytecode (CPython, no
+# native emitter, .mpy for another chip).
+try:
+    from uhep._native import capture, poll
+except (ImportError, SyntaxError, ValueError, NameError):
+    from uhep._plain import capture, poll
+
+_CLOCK_MS = const(1000)  # how often to look whether somebody has set the time
+
+# Counters in the order of the state array, from 11 on; see ring.py.
+_COUNTERS = (
+    "high_water_bytes",
+    "high_water_records",
+    "truncated",
+    "queued",
+    "dropped_oldest",
+    "dropped_newest",
+    "too_big",
+    "empty",
+)
 
 
 class Agent:
@@ -20,8 +39,7 @@ class Agent:
     `stats` allocate nothing. Neither `capture` nor `poll` raises for what the network does:
     what could not be sent stays queued, what was lost is counted (see `stats`).
 
-    `enabled` may be switched at run time. `channel`: with `uuid_type` "channel", the
-    correlation id of all packets while it is not None (bytes).
+    enabled: may be switched at run time; off costs one test per capture.
     """
 
     def __init__(self, config, ticks=ticks_us, link=None):
@@ -29,51 +47,52 @@ class Agent:
 
         Raises ConfigError naming the key. ticks, link: for tests and other hardware.
         """
-        self._c = c = _complete(config)
+        # Validation is needed once: its code goes again, unless somebody else uses it.
+        used = "uhep.config" in sys.modules
+        from uhep import config as module
+
+        c = module.load(config) if isinstance(config, str) else module.validate(config)
+        if not used:
+            del sys.modules["uhep.config"]
+            del sys.modules["uhep"].config
         self.enabled = c["enabled"]
-        self.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], c["drop"] == "oldest")
-        self.clock = Clock(ring, ticks, c["before_time"] == "zero")
-        if link is None:
-            link = UdpLink([split(a) for a in c["capture_address"]])
-        self.link = link
-        self.ticks = ticks
         self.node = c["capture_id"]
         self.flows = c["flows"]
+        self.ticks = ticks
         self.tail = b""
         if c["capture_password"]:
-            self.tail += chunk(14, c["capture_password"].encode())
+            self.tail = chunk(14, c["capture_password"].encode())
         if c["capture_name"]:
             self.tail += chunk(19, c["capture_name"].encode())
+        self.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], c["drop"] == "oldest")
+        self.clock = Clock(ring, ticks, c["before_time"] == "zero")
+        self.link = link or UdpLink(c["capture_address"])
+        self._tls = c["tls_proto"]
+        self._by_channel = c["uuid_type"] == "channel"
+        self._cid = None
         self._st = ring.st
         self._ring = ring.buf
         self._formats = ring.formats
         self._out = (ring.st, ring.buf, None)
-        self._cid = None
         self._asked = ticks_ms()
-        self.clock.sync()
         self._stats = {}
+        self.clock.sync()
         self.stats()
 
-    capture = hot.capture
-    poll = hot.poll
+    capture = capture
+    poll = poll
 
-    def flow(self, local, remote, proto=UDP, kind=SIP, **extra):
+    def flow(self, local, remote, proto=UDP, kind=SIP, chunks=()):
         """A Flow between (host, port) here and there; hosts are numeric or 4/16 octets.
 
-        extra: mos (x100), r_factor, jitter, vlan, group: chunks that its packets carry,
-        changed by Flow.put. Allocates: make it once for each peer.
+        chunks: {type: width or bytes} to add to its packets, changed by Flow.put.
+        Allocates: make one for each peer and keep it.
         """
-        if proto == TLS:
-            proto = self._c["tls_proto"]
-        return Flow(self, local, remote, proto, kind, **extra)
+        return Flow(self, local, remote, self._tls if proto == TLS else proto, kind, chunks)
 
-    @property
-    def channel(self):
-        return self._cid
-
-    @channel.setter
     def channel(self, name):
-        if self._c["uuid_type"] == "channel":
+        """With uuid_type "channel": the correlation id (bytes) of all packets; None: none."""
+        if self._by_channel:
             self._cid = name
 
     def stats(self):
@@ -82,23 +101,19 @@ class Agent:
         captured = queued + dropped_newest + too_big + empty, and
         queued = sent + dropped_oldest + waiting.
         """
-        d, st, link = self._stats, self._st, self.link
-        d["queued"] = st[14]
-        d["dropped_oldest"] = st[20]
-        d["dropped_newest"] = st[21]
-        d["too_big"] = st[22]
-        d["empty"] = st[23]
-        d["captured"] = st[14] + st[21] + st[22] + st[23]
-        d["dropped"] = st[20] + st[21] + st[22] + st[23]
+        d = self._stats
+        st = self._st
+        for i in range(len(_COUNTERS)):
+            d[_COUNTERS[i]] = st[11 + i]
         d["waiting"] = st[3]
         d["waiting_bytes"] = st[6]
-        d["sent"] = st[14] - st[20] - st[3]
-        d["truncated"] = st[13]
-        d["high_water_bytes"] = st[11]
-        d["high_water_records"] = st[12]
-        d["errors"] = link.errors
-        d["refused"] = link.refused
-        d["connects"] = link.opened
+        d["sent"] = st[14] - st[15] - st[3]
+        i = st[16] + st[17] + st[18]
+        d["captured"] = st[14] + i
+        d["dropped"] = st[15] + i
+        d["errors"] = self.link.errors
+        d["refused"] = self.link.refused
+        d["connects"] = self.link.opened
         d["clock_set"] = self.clock.is_set
         return d
 
@@ -108,13 +123,13 @@ class Agent:
         self.link.close()
         self._linked()
 
-    # What the hot path calls when there is something out of the ordinary.
+    # What the hot path calls when something is out of the ordinary.
 
     def _room(self, why, n):
         # A packet of n octets did not fit (-1), or never will (-2): True if it may now.
         if why == -1 and self.ring.evict():
             return True
-        self._st[21 if why == -1 else 22 if n > 0 else 23] += 1
+        self._st[16 if why == -1 else 17 if n > 0 else 18] += 1
         return False
 
     def _linked(self):
@@ -130,20 +145,7 @@ class Agent:
             if ticks_diff(ticks_ms(), self._asked) >= _CLOCK_MS:
                 self._asked = ticks_ms()
                 self.clock.sync()
-            if not self.clock.is_set and not self._st[19]:
+            if not self.clock.is_set and not self._st[23]:
                 return  # packets are held until they can be dated
-        if self._out[2] is None and self.enabled and self.link.open():
+        if not self._out[2] and self.enabled and self.link.open():
             self._linked()
-
-
-def _complete(config):
-    # Validation is needed once: its code goes again, unless somebody else has it loaded.
-    loaded = "uhep.config" in sys.modules
-    from uhep import config as module
-
-    try:
-        return module.load(config) if isinstance(config, str) else module.validate(config)
-    finally:
-        if not loaded and sys.implementation.name == "micropython":
-            del sys.modules["uhep.config"]
-            del sys.modules["uhep"].config

@@ -2,19 +2,20 @@
 """Unix time in two 16-bit halves and microseconds, from ticks."""
 
 import time
+from struct import pack_into, unpack_from
 
-from uhep.ticks import ticks_us
+from uhep.port import const, ticks_us
 
-_HI = 15
-_LO = 16
-_US = 17
-_T0 = 18
-_ZERO = 19
+_HI = const(19)
+_LO = const(20)
+_US = const(21)
+_T0 = const(22)
+_ZERO = const(23)
 
-_PERIOD = 0x3FFFFFFF  # ticks_us wraps there on a board: every 17 min 54 s
-_HALF = 0x1FFFFFFF
-_PLAUSIBLE = 1735689600  # 2025-01-01: an earlier time is a clock that nobody has set
-_SLEW = 2  # seconds; a smaller step back is waited out, so that stamps still rise
+_PERIOD = const(0x3FFFFFFF)  # ticks_us wraps there on a board: every 17 min 54 s
+_HALF = const(0x1FFFFFFF)
+_PLAUSIBLE = const(1735689600)  # 2025-01-01: an earlier time is a clock that nobody has set
+_SLEW = const(2)  # seconds; a smaller step back is waited out, so that stamps still rise
 
 # Unix time of the port's epoch: ESP32 counts from 2000, the unix port from 1970.
 _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
@@ -97,10 +98,7 @@ class Clock:
     def _date_back(self, sec, us):
         buf = self._ring.buf
         for at in self._ring.records():
-            s = sec + (buf[at + 44] << 8 | buf[at + 45])
-            u = us + (buf[at + 53] << 16 | buf[at + 54] << 8 | buf[at + 55])
-            s += u // 1000000
-            u %= 1000000
-            for i in range(4):
-                buf[at + 42 + i] = s >> (24 - 8 * i) & 255
-                buf[at + 52 + i] = u >> (24 - 8 * i) & 255
+            u = unpack_from(">I", buf, at + 52)[0] + us
+            s = unpack_from(">I", buf, at + 42)[0] + sec + u // 1000000
+            pack_into(">I", buf, at + 42, s)
+            pack_into(">I", buf, at + 52, u % 1000000)

@@ -3,8 +3,6 @@
 
 import json
 
-from uhep.link import split
-
 # The largest HEP packet that a kind of collector takes, over UDP.
 _PROFILES = {"homer": 65507, "kamailio": 65507, "sngrep": 20479}
 
@@ -48,8 +46,11 @@ def _addresses(key, value):
         _error(key, value, 'use "host:port" or a list of these')
     for one in value:
         try:
-            split(one)
+            host, port = one.rsplit(":", 1)
+            good = 0 < int(port) < 65536 and host and (":" not in host or host[0] == "[")
         except (ValueError, AttributeError):
+            good = False
+        if not good:
             _error(key, one, 'use "host:port" or "[IPv6]:port", port from 1 to 65535')
     return list(value)
 

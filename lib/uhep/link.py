@@ -2,28 +2,14 @@
 """Ways to the collector. A link gives the agent a `write`, and takes back its errors."""
 
 import errno
-import socket
 
-from uhep.ticks import ticks_add, ticks_diff, ticks_ms
+from uhep.port import const, ticks_add, ticks_diff, ticks_ms
 
-_RETRY_MS = 1000
-_RETRY_MAX_MS = 60000
+_RETRY_MS = const(1000)
+_RETRY_MAX_MS = const(60000)
 
 # "Later", not "broken": no room below, or the collector's host said that nobody listens.
 _LATER = (errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS, errno.ECONNREFUSED)
-
-
-def split(text):
-    """ "host:port" or "[v6]:port" as (host, port). Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if host[:1] == "[" and host[-1:] == "]":
-        host = host[1:-1]
-    elif ":" in host:
-        host = ""
-    port = int(port)
-    if not host or not 0 < port < 65536:
-        raise ValueError
-    return host, port
 
 
 class UdpLink:
@@ -48,14 +34,14 @@ class UdpLink:
 
     def open(self):
         """Try to open the socket, if it is time to. True if there is one now."""
-        if not self.addresses:
-            return False
+        import socket  # not in every build, and not needed before
+
         if self._due is not None and ticks_diff(self._ticks(), self._due) < 0:
             return False
         sock = None
         try:
-            host, port = self.addresses[self._which]
-            info = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)[0]
+            host, port = self.addresses[self._which].rsplit(":", 1)
+            info = socket.getaddrinfo(host.strip("[]"), int(port), 0, socket.SOCK_DGRAM)[0]
             sock = socket.socket(info[0], info[1])
             sock.setblocking(False)
             sock.connect(info[-1])
@@ -71,7 +57,11 @@ class UdpLink:
     def use(self, sock):
         """Send on this socket-like object from now on."""
         self.sock = sock
-        self.write = sock.write if hasattr(sock, "write") else self._send
+        self.write = getattr(sock, "write", None)
+        if not self.write:
+            from uhep.host import writer
+
+            self.write = writer(sock)
         self.opened += 1
         self._due = None
         self._wait_ms = _RETRY_MS
@@ -84,15 +74,7 @@ class UdpLink:
             self.refused += 1
         if code not in _LATER:
             self.close()
-            if self.addresses:
-                self._later()
-
-    def _send(self, buf, at, n):
-        # CPython's sockets know no write(buf, at, n) that returns None when it would block.
-        try:
-            return self.sock.send(memoryview(buf)[at : at + n])
-        except BlockingIOError:
-            return None
+            self._later()
 
     def close(self):
         """Close the socket; `open` makes another."""
@@ -102,7 +84,8 @@ class UdpLink:
 
     def _later(self):
         # Another collector, if there are several; a pause after each round, twice as long.
-        self._which = (self._which + 1) % len(self.addresses)
-        if not self._which:
+        self._which += 1
+        if self._which >= len(self.addresses):
+            self._which = 0
             self._due = ticks_add(self._ticks(), self._wait_ms)
             self._wait_ms = min(2 * self._wait_ms, _RETRY_MAX_MS)

@@ -3,8 +3,10 @@
 
 from array import array
 
+from uhep.port import const
+
 # The state array: what the hot path reads and writes, in one array of ints so that machine
-# code reaches it by index. Every entry stays below 2^30. Ring:
+# code reaches it by index. Every entry stays below 2^30.
 #   0 head      where the next record goes
 #   1 tail      where the oldest record begins
 #   2 end       where the records before the wrap end
@@ -12,29 +14,26 @@ from array import array
 #   4 at        next octet to send, 5 left: octets of the oldest record yet to send
 #   6 used      octets in records
 #   7 size      of the ring, 8 limit: the largest HEP packet
-#   9 length    of the payload being captured, 10 found: where its correlation id begins
+#   9 format    of the payload being captured, 10 found: where its correlation id begins
 #   11, 12      most octets, most records there ever were
-#   13 truncated, 14 queued: counters of the hot path
-# Clock:
-#   15 hi, 16 lo, 17 us: Unix time of the last stamp, seconds in halves
-#   18 t0       ticks of that stamp
-#   19 zero     stamps are 0/0
-# Counters of the slow paths:
-#   20 evicted, 21 full, 22 too big, 23 empty
-_HEAD = 0
-_TAIL = 1
-_END = 2
-_COUNT = 3
-_AT = 4
-_LEFT = 5
-_USED = 6
-_SIZE = 7
-_LIMIT = 8
-_EVICTED = 20
-_FULL = 21
-_STATE = 24
+#   13 truncated, 14 queued, 15 evicted, 16 full, 17 too big, 18 empty: counters
+# and the clock's:
+#   19 hi, 20 lo, 21 us: Unix time of the last stamp, seconds in halves
+#   22 t0       ticks of that stamp
+#   23 zero     stamps are 0/0
+_HEAD = const(0)
+_TAIL = const(1)
+_END = const(2)
+_COUNT = const(3)
+_AT = const(4)
+_LEFT = const(5)
+_USED = const(6)
+_SIZE = const(7)
+_LIMIT = const(8)
+_EVICTED = const(15)
+_STATE = const(24)
 
-_STEP = 256  # payloads are copied in whole steps, so that few formats serve every length
+_STEP = const(256)  # payloads are copied in whole steps, so that few formats serve every length
 
 
 class SendRing:
