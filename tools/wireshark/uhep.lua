@@ -200,8 +200,9 @@ uhep.experts = experts
 
 -- Reading a frame ------------------------------------------------------------------------
 -- A packet is a table: tvb, data (its octets), size (as sent, which a capture may have cut),
--- total, stop (where chunks end), tree; chunks (all, in order), seen (generic types that are
--- there), last (generic type -> its last usable chunk), names (of its faults).
+-- total, stop (where chunks end), cut (true if the capture lacks chunks), tree; chunks (all, in
+-- order), seen (generic types that are there), last (generic type -> its last usable chunk),
+-- names (of its faults).
 
 local function fault(packet, name, offset, sentence, item)
     item = item or packet.tree
@@ -247,8 +248,11 @@ local function show(packet, chunk)
     item:add(f.length, tvb(offset + 4, 2))
     local range = tvb(offset + HEADER, chunk.size)
     if chunk.usable then
-        local encoding = chunk.kind.text and ENC_UTF_8 or ENC_BIG_ENDIAN
-        item:add_packet_field(chunk.kind.field, range, encoding)
+        if chunk.kind.text then
+            item:add_packet_field(chunk.kind.field, range, ENC_UTF_8)
+        else
+            item:add(chunk.kind.field, range)
+        end
         item:append_text(": " .. text_of(chunk, range))
     else
         item:add(f.data, range)
@@ -477,11 +481,10 @@ local function payload_of(packet)
 end
 
 local function handler_of(packet, range)
-    local kind = packet.last[TYPE] and packet.last[TYPE].number
-    if kind ~= SIP and range:raw():find("^%s*[{%[]") then
+    if range:raw():find("^%s*[{%[]") then
         return JSON
     end
-    return HANDLERS[kind]
+    return packet.last[TYPE] and HANDLERS[packet.last[TYPE].number]
 end
 
 -- Who captured what, in a line: node, payload type, correlation id.
@@ -508,7 +511,6 @@ end
 -- Frames ---------------------------------------------------------------------------------
 
 local TCP = 2  -- pinfo.port_type of a segment, also one inside TLS
-local frames = 0  -- in the datagram or segment at hand
 
 -- The fault, its sentence and offset, for which octets are no HEP v3 frame at all.
 local function refusal(data, size)
@@ -536,11 +538,14 @@ local function show_time(packet)
 end
 
 local function add_info(pinfo, line)
-    frames = frames + 1
+    local info = pinfo.cols.info
     pinfo.cols.protocol = "HEP"
-    pinfo.cols.info:clear()
-    pinfo.cols.info:append((frames > 1 and "; " or "") .. line)
-    pinfo.cols.info:fence()
+    info:clear()
+    if tostring(info) ~= "" then
+        info:append("; ")  -- behind the fence of an earlier frame of this segment
+    end
+    info:append(line)
+    info:fence()
 end
 
 local function read_frame(packet, pinfo)
@@ -617,7 +622,6 @@ local function frame_length(tvb, _, offset)
 end
 
 local function dissect(tvb, pinfo, root)
-    frames = 0
     if pinfo.port_type ~= TCP then
         return dissect_frame(tvb, pinfo, root)
     end
