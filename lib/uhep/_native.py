@@ -117,7 +117,7 @@ def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, b
                 i += 1
             elif k == 0x63:
                 k = 0
-                while i < n and ptr8(i)[0] | 0x20 == name[k]:
+                while i < n and ptr8(i)[0] > 13 and ptr8(i)[0] | 0x20 == name[k]:
                     k += 1
                     i += 1
                 if k < 7:
@@ -135,6 +135,7 @@ def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, b
                 if ptr8(i)[0] == 10:
                     if i + 1 == n or (ptr8(i)[1] != 0x20 and ptr8(i)[1] != 9):
                         n = i  # no value: the end
+                        break
             found = i
         ids = 0
         if found:

@@ -42,7 +42,7 @@ def _colon(b, n, i):
         i += 1
     else:
         k = 0
-        while k < 7 and i < n and b[i] | 0x20 == _NAME[k]:
+        while k < 7 and i < n and b[i] > 13 and b[i] | 0x20 == _NAME[k]:
             i += 1
             k += 1
         if k < 7:

@@ -94,6 +94,7 @@ class Clock:
         st[_HI] = sec >> 16 & 0xFFFF
         st[_LO] = sec & 0xFFFF
         st[_US] = us
+        st[_T0] = self._ticks() & _PERIOD
 
     def _date_back(self, sec, us):
         buf = self._ring.buf

@@ -31,7 +31,8 @@ def address(host):
 
             a = octets(host)
         else:
-            a = bytes([int(n) for n in host.split(".")])
+            a = [int(n) for n in host.split(".")]
+            a = bytes(a) if min(a) >= 0 and max(a) < 256 else b""
         if len(a) == 16 and a[:12] == _MAPPED:
             a = a[12:]
         if len(a) in (4, 16):

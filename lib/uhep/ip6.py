@@ -18,4 +18,6 @@ def octets(host):
     words = halves[0]
     if len(halves) == 2:
         words = words + [0] * (8 - len(words) - len(halves[1])) + halves[1]
+    if len(words) != 8 or max(words) > 0xFFFF:
+        raise ValueError
     return pack(">8H", *words)
