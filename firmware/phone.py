@@ -14,9 +14,12 @@ from usip.transport import Transport
 _LINGER_MS = 1000  # after the last call: for a lost answer to come again, and the capture to leave
 
 
-def run(settings):
-    """Runs the phone until its settings say that it is done, then prints its counts as JSON."""
-    phone = Phone(settings, port.online(settings))
+def run(settings, agent):
+    """Runs the phone until its settings say that it is done, then prints its counts as JSON.
+
+    `agent` is the capture agent, or None.
+    """
+    phone = Phone(settings, agent, port.online(settings))
     while phone.poll():
         time.sleep_ms(1)  # exact on an ESP32, where waiting in poll goes by ticks of 10 ms
     print(json.dumps(phone.counts()))
@@ -25,26 +28,24 @@ def run(settings):
 class Phone:
     """The user agent, the capture agent on its SIP socket, and a plan of what to do when.
 
-    Without a usable hep.json it is a phone that captures nothing. OSError when its ports are
-    taken.
+    OSError when its ports are taken.
     """
 
-    def __init__(self, settings, address):
+    def __init__(self, settings, agent, address):
         self.settings = settings
+        self.agent = agent
         self._born = time.ticks_ms()
         sock = net.udp(address, settings["sip_port"])
         rtp = net.udp(address, settings["rtp_port"])
-        # The tap sees what the user agent sends and receives; nobody else knows of it.
         ready = net.ready(sock)
-        self.agent = _agent("hep.json")
-        if self.agent:
-            sock = tap(sock, self.agent)
+        if agent:
+            sock = tap(sock, agent)
         self.transport = Transport(sock, address, settings["sip_port"], ready)
         self.stream = Stream(rtp, net.ready(rtp), g711.tone(settings["tone_hz"]), time)
         self.ua = UserAgent(
             self.transport,
             [Media(address, settings["rtp_port"], self.stream)],
-            settings["name"].encode(),
+            settings["name"],
             self._on_state,
         )
         self.ended = 0
@@ -101,7 +102,7 @@ class Phone:
 
     def _dial(self):
         try:
-            self.ua.call(self.settings["call"].encode())
+            self.ua.call(self.settings["call"])
         except (ValueError, RuntimeError) as error:
             self._log("cannot call %s: %s" % (self.settings["call"], error))
 
@@ -130,28 +131,11 @@ class Phone:
         print("%6d ms  %s" % (time.ticks_diff(time.ticks_ms(), self._born), text))
 
 
-def _agent(path):
-    """The capture agent, or None and one line that says why."""
-    try:
-        return port.agent_class()(path)
-    except ValueError as error:
-        print("%s: nothing is captured: %s" % (path, error))
-        return None
-
-
 def _told(changed):
-    why = (b"%d " % changed.status if changed.status else b"") + changed.reason
+    why = "%d %s" % (changed.status, changed.reason) if changed.status else changed.reason
     return "call %s %s: %s%s" % (
         "to" if changed.outgoing else "from",
-        _text(changed.peer),
+        changed.peer,
         changed.state,
-        " (%s)" % _text(why) if why else "",
+        " (%s)" % why if why else "",
     )
-
-
-def _text(data):
-    # What a peer wrote need not be UTF-8.
-    try:
-        return data.decode()
-    except ValueError:
-        return str(data)

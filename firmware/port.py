@@ -11,12 +11,17 @@ def online(settings):
     return settings["address"]
 
 
-def agent_class():
-    """The capture agent; where the port counts allocations, one that says what it cost."""
+def capture_agent(path):
+    """The capture agent of a hep.json, or None and one line that says why.
+
+    Where the port counts allocations it is one that knows what it cost.
+    """
     if hasattr(micropython, "mem_total"):
-        from meter import MeteredAgent
-
-        return MeteredAgent
-    from uhep import Agent
-
-    return Agent
+        from meter import MeteredAgent as Agent
+    else:
+        from uhep import Agent
+    try:
+        return Agent(path)
+    except ValueError as error:
+        print("%s: nothing is captured: %s" % (path, error))
+        return None

@@ -114,9 +114,9 @@ class Phone:
         self.transport = transport.Transport(self.sock, host, 5060, self.sock.ready, resolve)
         media_lines = [media.Media(host, 4000 + 2 * n, Stream(), resolve) for n in range(lines)]
         self.agent = agent.UserAgent(
-            self.transport, media_lines, b"phone", self._on_state, clock=clock
+            self.transport, media_lines, "phone", self._on_state, clock=clock
         )
-        self.uri = b"sip:phone@%s:5060" % host.encode()
+        self.uri = "sip:phone@%s:5060" % host
         self.calls = []
         self.states = []
         self.answers = True

@@ -82,7 +82,7 @@ def test_no_ack_ever():
 
 def test_nobody_there():
     pair = Pair()
-    call = pair.alice.agent.call(b"sip:x@192.0.2.77")
+    call = pair.alice.agent.call("sip:x@192.0.2.77")
     pair.run(33000)
     assert call.state == "ended" and call.status == 408
     assert len(pair.network.log) == 7  # 0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5 s
@@ -92,7 +92,7 @@ def test_nobody_there():
 
 def test_no_way_there():
     pair = Pair()
-    call = pair.alice.agent.call(b"sip:x@nowhere.invalid")
+    call = pair.alice.agent.call("sip:x@nowhere.invalid")
     pair.run(20)
     assert call.state == "ended" and call.status == 503
     assert pair.network.log == []

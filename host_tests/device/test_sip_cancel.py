@@ -104,7 +104,7 @@ def test_decline():
     pair, call = ringing()
     pair.bob.agent.calls[0].hang_up()
     pair.run(6000)
-    assert call.state == "ended" and call.status == 603 and call.reason == b"Decline"
+    assert call.state == "ended" and call.status == 603 and call.reason == "Decline"
     assert pair.starts()[3:] == ["603 INVITE", "ACK"]
 
 
@@ -144,10 +144,10 @@ def test_hanging_up_before_the_ack():
 def test_bye_while_it_rings():
     pair, call = ringing()
     bob = pair.bob.agent.calls[0]
-    bye = b"BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKq;rport\r\n"
-    bye += b"From: " + bob.dialog.remote + b"\r\nTo: " + bob.dialog.local + b"\r\n"
-    bye += b"Call-ID: " + bob.dialog.call_id + b"\r\nCSeq: 2 BYE\r\n\r\n"
-    pair.alice.sock.sendto(bye, pair.bob.sock.address)
+    bye = "BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKq;rport\r\n"
+    bye += "From: %s\r\nTo: %s\r\n" % (bob.dialog.remote, bob.dialog.local)
+    bye += "Call-ID: %s\r\nCSeq: 2 BYE\r\n\r\n" % bob.dialog.call_id
+    pair.alice.sock.sendto(bye.encode(), pair.bob.sock.address)
     pair.run(1000)
     assert pair.bob.states == ["ringing", "ended"]
     assert call.status == 487

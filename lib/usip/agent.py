@@ -2,19 +2,18 @@
 
 import time
 
-from usip import call, header, net
+from usip import call, dialog, header, net
 from usip.layer import Transactions
-from usip.message import Message
 
-_ALLOW = b"INVITE, ACK, CANCEL, BYE, OPTIONS"
-_IN_DIALOG = (b"BYE", b"INFO", b"NOTIFY", b"PRACK", b"REFER", b"UPDATE")
+_ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+_IN_DIALOG = ("BYE", "INFO", "NOTIFY", "PRACK", "REFER", "UPDATE")
 
 
 class UserAgent:
     """The SIP end of a device: one socket, and a line for each call it can hold.
 
-    `transport` is a Transport, `lines` a list of Media, `user` the user part of its address
-    as bytes. `on_state(call)` hears of every change of a call's state; a call that comes in
+    `transport` is a Transport, `lines` a list of Media, `user` the user part of its
+    address. `on_state(call)` hears of every change of a call's state; a call that comes in
     is first heard of as `ringing`, and the device calls its answer() or hang_up(). `clock`
     has ticks_ms, ticks_add and ticks_diff, as `time` does.
 
@@ -31,7 +30,7 @@ class UserAgent:
         self._on_state = on_state
 
     def call(self, uri):
-        """Calls a `sip:` URI, given as bytes; the Call.
+        """Calls a `sip:` URI; the Call.
 
         ValueError if it is no such URI, RuntimeError if every line is taken.
         """
@@ -39,15 +38,15 @@ class UserAgent:
         media = self._free_line()
         if not media:
             raise RuntimeError("every line is taken")
-        request = Message(b"INVITE", uri)
-        request.add(b"max-forwards", b"70")
-        request.add(b"from", self.transport.contact(self._user) + b";tag=" + net.token(4))
-        request.add(b"to", b"<%s>" % uri)
-        request.add(b"call-id", b"%s@%s" % (net.token(8), self.transport.host.encode()))
-        request.add(b"cseq", b"1 INVITE")
-        placed = call.Outgoing(self, media, uri)
+        leg = dialog.Dialog(
+            "%s@%s" % (net.token(8), self.transport.host),
+            self.transport.contact(self._user) + ";tag=" + net.token(4),
+            "<%s>" % uri,
+            uri,
+        )
+        placed = call.Outgoing(self, media, uri, leg)
         self.calls.append(placed)
-        placed.start(self.describe(request))
+        placed.start()
         return placed
 
     def poll(self):
@@ -58,8 +57,8 @@ class UserAgent:
 
     def describe(self, message):
         """Adds what a message that makes a dialog says of us; returns it."""
-        message.add(b"contact", self.transport.contact(self._user))
-        message.add(b"allow", _ALLOW)
+        message.add("contact", self.transport.contact(self._user))
+        message.add("allow", _ALLOW)
         return message
 
     def changed(self, changed):
@@ -71,17 +70,17 @@ class UserAgent:
     def on_request(self, server):
         """A new request (RFC 3261 8.2, 12.2.2)."""
         request = server.request
-        if request.get(b"require"):
+        if request.get("require"):
             refusal = server.response(420)
-            refusal.add(b"unsupported", request.get(b"require"))
+            refusal.add("unsupported", request.get("require"))
             server.send(refusal)
-        elif header.param(request.get(b"to"), b"tag") is not None:
+        elif header.param(request.get("to"), "tag") is not None:
             owner = self._owner(request)
             if owner:
                 owner.on_request(server)
             else:
                 server.reply(481)
-        elif request.method == b"INVITE":
+        elif request.method == "INVITE":
             self._ring(server)
         elif request.method in _IN_DIALOG:
             server.reply(481)
@@ -100,11 +99,11 @@ class UserAgent:
 
     def reply_common(self, server):
         """OPTIONS, or a method that we do not have; the same within a dialog and outside."""
-        known = server.request.method == b"OPTIONS"
+        known = server.request.method == "OPTIONS"
         response = server.response(200 if known else 405)
-        response.add(b"allow", _ALLOW)
+        response.add("allow", _ALLOW)
         if known:
-            response.add(b"accept", b"application/sdp")
+            response.add("accept", "application/sdp")
         server.send(response)
 
     def on_ack(self, ack):
@@ -126,7 +125,7 @@ class UserAgent:
 
     def _owner(self, request):
         for each in self.calls:
-            if each.dialog and each.dialog.owns(request):
+            if each.dialog.owns(request):
                 return each
         return None
 

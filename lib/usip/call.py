@@ -20,14 +20,14 @@ class Call:
 
     outgoing = False
 
-    def __init__(self, agent, media, peer):
+    def __init__(self, agent, media, peer, dialog):
         self.agent = agent
         self.media = media
         self.peer = peer
         self.state = None
         self.status = 0
-        self.reason = b""
-        self.dialog = None
+        self.reason = ""
+        self.dialog = dialog
         self.invite = None  # the Client or Server of the INVITE
 
     def on_request(self, server):
@@ -35,10 +35,10 @@ class Call:
         request = server.request
         if not self.dialog.in_order(request):
             server.reply(500)
-        elif request.method == b"BYE":
+        elif request.method == "BYE":
             server.reply(200)
             self._on_bye()
-        elif request.method == b"INVITE":
+        elif request.method == "INVITE":
             server.reply(488)  # the session stays as it is (14.2)
         else:
             self.agent.reply_common(server)
@@ -49,12 +49,12 @@ class Call:
             self._enter(ENDED, self.reason, self.status)
 
     def _on_bye(self):
-        self._enter(ENDED, b"hung up there")
+        self._enter(ENDED, "hung up there")
 
     def _bye(self, reason, status=0):
         self.media.stop()
         self._enter(LEAVING, reason, status)
-        self.agent.transactions.request(self.dialog.request(b"BYE"), self)
+        self.agent.transactions.request(self.dialog.request("BYE"), self)
 
     def _enter(self, state, reason, status=0):
         self.state = state
@@ -70,27 +70,28 @@ class Outgoing(Call):
 
     outgoing = True
 
-    def __init__(self, agent, media, peer):
-        super().__init__(agent, media, peer)
+    def __init__(self, agent, media, peer, dialog):
+        super().__init__(agent, media, peer, dialog)
         self._ack = None  # what answers each 2xx: (bytes, address)
 
-    def start(self, request):
-        """Sends the INVITE, to which the offer is added here."""
-        request.add(b"content-type", b"application/sdp")
+    def start(self):
+        """Sends the INVITE with our offer."""
+        request = self.agent.describe(self.dialog.request("INVITE"))
+        request.add("content-type", "application/sdp")
         request.body = self.media.offer()
-        self._enter(CALLING, b"")
+        self._enter(CALLING, "")
         self.invite = self.agent.transactions.request(request, self)
 
     def hang_up(self):
         """Ends the call in the way that its state asks for."""
         if self.state in (CALLING, RINGING):
-            self._enter(CANCELLING, b"hung up here")
+            self._enter(CANCELLING, "hung up here")
             self.invite.cancel()
         elif self.state == TALKING:
-            self._bye(b"hung up here")
+            self._bye("hung up here")
 
     def on_response(self, client, response):
-        if client.request.method != b"INVITE":
+        if client.request.method != "INVITE":
             super().on_response(client, response)
         elif response.status < 200:
             if response.status > 100 and self.state == CALLING:
@@ -103,13 +104,14 @@ class Outgoing(Call):
     def _on_answer(self, response):
         if self._ack:
             self.agent.transport.send(*self._ack)
-        if self.dialog:
             return
-        self.dialog = dialog.placed(self.invite.request, response)
+        if self.state == ENDED:  # there was no way to send the ACK
+            return
+        self.dialog.confirm(response)
         try:
-            self._ack = self.agent.transactions.ack(self.dialog.ack(self.dialog.seq))
+            self._ack = self.agent.transactions.ack(self.dialog.ack())
         except (ValueError, OSError):
-            self._enter(ENDED, b"no way to the peer's Contact")
+            self._enter(ENDED, "no way to the peer's Contact")
             return
         if self.state == CANCELLING:  # the answer crossed our CANCEL
             self._bye(self.reason)
@@ -117,10 +119,10 @@ class Outgoing(Call):
         try:
             self.media.accept(response.body)
         except (ValueError, IndexError):
-            self._bye(b"no PCMU in the answer", 488)
+            self._bye("no PCMU in the answer", 488)
             return
         self.media.start()
-        self._enter(TALKING, b"")
+        self._enter(TALKING, "")
 
 
 class Incoming(Call):
@@ -130,9 +132,9 @@ class Incoming(Call):
     """
 
     def __init__(self, agent, media, server):
-        super().__init__(agent, media, header.uri(server.request.get(b"from")))
+        peer = header.uri(server.request.get("from"))
+        super().__init__(agent, media, peer, dialog.answered(server.request, server.tag))
         self.invite = server
-        self.dialog = dialog.answered(server.request, server.tag)
         self._answer = None  # None: the INVITE had no offer, so our 200 has it
         self._hang_up = False
 
@@ -144,32 +146,32 @@ class Incoming(Call):
                 self._answer = self.media.answer(offered)
             except (ValueError, IndexError):
                 self.invite.reply(488)
-                self._enter(ENDED, b"no PCMU in the offer", 488)
+                self._enter(ENDED, "no PCMU in the offer", 488)
                 return
         self.invite.send(self.agent.describe(self.invite.response(180)))
-        self._enter(RINGING, b"Ringing", 180)
+        self._enter(RINGING, "Ringing", 180)
 
     def answer(self):
         """Takes the call, if it still rings."""
         if self.state != RINGING:
             return
         response = self.agent.describe(self.invite.response(200))
-        response.add(b"content-type", b"application/sdp")
+        response.add("content-type", "application/sdp")
         response.body = self._answer or self.media.offer()
         self.invite.send(response)
         if self._answer:
             self.media.start()
-        self._enter(ANSWERED, b"OK", 200)
+        self._enter(ANSWERED, "OK", 200)
 
     def hang_up(self, status=603):
         """Ends the call, or declines it with `status`."""
         if self.state == RINGING:
             self.invite.reply(status)
-            self._enter(ENDED, b"declined here", status)
+            self._enter(ENDED, "declined here", status)
         elif self.state == ANSWERED:
             self._hang_up = True  # 15: not before the ACK
         elif self.state == TALKING:
-            self._bye(b"hung up here")
+            self._bye("hung up here")
 
     def on_ack(self, ack):
         """The caller has our 200."""
@@ -180,22 +182,22 @@ class Incoming(Call):
             try:
                 self.media.accept(ack.body)
             except (ValueError, IndexError):
-                self._bye(b"no PCMU in the answer", 488)
+                self._bye("no PCMU in the answer", 488)
                 return
             self.media.start()
-        self._enter(TALKING, b"")
+        self._enter(TALKING, "")
         if self._hang_up:
-            self._bye(b"hung up here")
+            self._bye("hung up here")
 
     def on_no_ack(self):
         """The caller never had our 200 (13.3.1.4)."""
         if self.state == ANSWERED:
-            self._bye(b"no ACK came", 408)
+            self._bye("no ACK came", 408)
 
     def on_cancel(self):
         """The caller has hung up before we answered."""
         self.invite.reply(487)
-        self._enter(ENDED, b"cancelled there", 487)
+        self._enter(ENDED, "cancelled there", 487)
 
     def _on_bye(self):
         if not self.invite.answered:

@@ -7,46 +7,52 @@ from usip.message import Message
 class Dialog:
     """One end of a call leg.
 
-    `local` and `remote` are From and To values with their tags, as our own requests carry
-    them. `target` is the peer's Contact URI, `routes` the route set in the order of our
-    requests. `seq` is the last CSeq number sent, `remote_seq` the last one taken.
+    `local` and `remote` are From and To values, as our own requests carry them. `target` is
+    the URI that requests go to, `routes` the route set in the order of our requests. `seq` is
+    the last CSeq number sent, `remote_seq` the last one taken.
     """
 
-    def __init__(self, call_id, local, remote, target, routes, seq, remote_seq):
+    def __init__(self, call_id, local, remote, target, routes=(), remote_seq=-1):
         self.call_id = call_id
         self.local = local
         self.remote = remote
         self.target = target
         self.routes = routes
-        self.seq = seq
+        self.seq = 0
         self.remote_seq = remote_seq
+
+    def confirm(self, response):
+        """Takes the tag, target and route set of a 2xx to our INVITE (12.1.2)."""
+        self.remote = response.get("to")
+        self.target = header.uri(response.get("contact")) or self.target
+        self.routes = response.all("record-route")[::-1]
 
     def request(self, method):
         """A request within the dialog, with the next CSeq number."""
         self.seq += 1
         return self._request(method, self.seq)
 
-    def ack(self, seq):
-        """The ACK to a 2xx of the INVITE with CSeq number `seq`."""
-        return self._request(b"ACK", seq)
+    def ack(self):
+        """The ACK to a 2xx of the last INVITE."""
+        return self._request("ACK", self.seq)
 
     def _request(self, method, seq):
         request = Message(method, self.target)
-        request.add(b"max-forwards", b"70")
-        request.add(b"from", self.local)
-        request.add(b"to", self.remote)
-        request.add(b"call-id", self.call_id)
-        request.add(b"cseq", b"%d %s" % (seq, method))
+        request.add("max-forwards", "70")
+        request.add("from", self.local)
+        request.add("to", self.remote)
+        request.add("call-id", self.call_id)
+        request.add("cseq", "%d %s" % (seq, method))
         for route in self.routes:
-            request.add(b"route", route)
+            request.add("route", route)
         return request
 
     def owns(self, request):
         """Whether a request of the peer's is one of this dialog."""
         return (
-            request.get(b"call-id") == self.call_id
-            and header.param(request.get(b"to"), b"tag") == header.param(self.local, b"tag")
-            and header.param(request.get(b"from"), b"tag") == header.param(self.remote, b"tag")
+            request.get("call-id") == self.call_id
+            and header.param(request.get("to"), "tag") == header.param(self.local, "tag")
+            and header.param(request.get("from"), "tag") == header.param(self.remote, "tag")
         )
 
     def in_order(self, request):
@@ -57,31 +63,18 @@ class Dialog:
         return True
 
 
-def placed(request, response):
-    """The Dialog that a 2xx to our INVITE makes (12.1.2)."""
-    return Dialog(
-        request.get(b"call-id"),
-        request.get(b"from"),
-        response.get(b"to"),
-        header.uri(response.get(b"contact")) or request.uri,
-        response.all(b"record-route")[::-1],
-        request.seq,
-        -1,
-    )
-
-
 def answered(request, tag):
     """The Dialog that our answer with To tag `tag` to an INVITE makes (12.1.1).
 
     ValueError if its Contact has no sip: URI.
     """
-    header.uri_host_port(header.uri(request.get(b"contact")))
+    target = header.uri(request.get("contact"))
+    header.uri_host_port(target)
     return Dialog(
-        request.get(b"call-id"),
-        request.get(b"to") + b";tag=" + tag,
-        request.get(b"from"),
-        header.uri(request.get(b"contact")),
-        request.all(b"record-route"),
-        0,
+        request.get("call-id"),
+        request.get("to") + ";tag=" + tag,
+        request.get("from"),
+        target,
+        request.all("record-route"),
         request.seq,
     )

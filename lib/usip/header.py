@@ -1,51 +1,54 @@
 """Values of SIP header fields: lists, name-addr, parameters, host and port (RFC 3261 section 25).
 
-Everything is bytes: what a peer writes need not be UTF-8.
+All is str; text() makes it of what a peer wrote, which need not be UTF-8.
 """
 
-_QUOTE = 0x22
-_BACKSLASH = 0x5C
-_LESS = 0x3C
-_GREATER = 0x3E
+
+def text(data):
+    """The str that bytes stand for: UTF-8, or else taken for Latin-1."""
+    try:
+        return data.decode()
+    except ValueError:
+        return "".join([chr(byte) for byte in data])
 
 
-def split(text, separator=b","):
-    """The parts of `text` between separators that stand outside of quotes and <>, stripped."""
-    if b'"' not in text and b"<" not in text:
-        return [part.strip() for part in text.split(separator)]
+def split(value, separator=","):
+    """The parts of `value` between separators that stand outside of quotes and <>, stripped."""
+    if '"' not in value and "<" not in value:
+        return [part.strip() for part in value.split(separator)]
     parts = []
     start = at = 0
     quoted = bracketed = False
-    while at < len(text):
-        char = text[at]
+    while at < len(value):
+        char = value[at]
         if quoted:
-            if char == _BACKSLASH:
+            if char == "\\":
                 at += 1
-            elif char == _QUOTE:
+            elif char == '"':
                 quoted = False
-        elif char == _QUOTE:
+        elif char == '"':
             quoted = True
-        elif char == _LESS:
+        elif char == "<":
             bracketed = True
-        elif char == _GREATER:
+        elif char == ">":
             bracketed = False
-        elif char == separator[0] and not bracketed:
-            parts.append(text[start:at].strip())
+        elif char == separator and not bracketed:
+            parts.append(value[start:at].strip())
             start = at + 1
         at += 1
-    parts.append(text[start:].strip())
+    parts.append(value[start:].strip())
     return parts
 
 
 def _brackets(value):
     """Where the <...> of a name-addr opens and closes; (-1, -1) for a bare URI."""
     at = 0
-    if value.startswith(b'"'):  # a display name may hold < and >
+    if value.startswith('"'):  # a display name may hold < and >
         at = 1
-        while at < len(value) and value[at] != _QUOTE:
-            at += 2 if value[at] == _BACKSLASH else 1
-    opened = value.find(b"<", at)
-    closed = value.find(b">", opened) if opened >= 0 else -1
+        while at < len(value) and value[at] != '"':
+            at += 2 if value[at] == "\\" else 1
+    opened = value.find("<", at)
+    closed = value.find(">", opened) if opened >= 0 else -1
     return (opened, closed) if closed > 0 else (-1, -1)
 
 
@@ -54,35 +57,35 @@ def uri(value):
     opened, closed = _brackets(value)
     if opened >= 0:
         return value[opened + 1 : closed].strip()
-    return value.split(b";", 1)[0].strip()
+    return value.split(";", 1)[0].strip()
 
 
 def param(value, name):
-    """Parameter `name` of a header value or of a URI: b"" if it stands alone, None if absent."""
+    """Parameter `name` of a header value or of a URI: "" if it stands alone, None if absent."""
     tail = value[_brackets(value)[1] + 1 :]
-    for part in split(tail, b";")[1:]:
-        key, _, text = part.partition(b"=")
+    for part in split(tail, ";")[1:]:
+        key, _, found = part.partition("=")
         if key.strip().lower() == name:
-            return text.strip()
+            return found.strip()
     return None
 
 
-def host_port(text, default=5060):
-    """(host as str, port) of `host`, `host:port` or `[v6]:port`; ValueError if it is neither."""
-    if text.startswith(b"["):
-        host, _, port = text[1:].partition(b"]")
+def host_port(value):
+    """(host, port) of `host`, `host:port` or `[v6]:port`; ValueError if it is neither."""
+    if value.startswith("["):
+        host, _, port = value[1:].partition("]")
         port = port[1:]
     else:
-        host, _, port = text.partition(b":")
+        host, _, port = value.partition(":")
     host = host.strip()
     if not host:
         raise ValueError("no host")
-    return host.decode(), int(port) if port.strip() else default
+    return host, int(port) if port.strip() else 5060
 
 
-def uri_host_port(text):
+def uri_host_port(value):
     """(host, port) of a `sip:` URI; ValueError for any other scheme."""
-    if text[:4].lower() != b"sip:":
+    if value[:4].lower() != "sip:":
         raise ValueError("not a sip: URI")
-    text = text[4:].split(b"?", 1)[0].split(b";", 1)[0]
-    return host_port(text.rpartition(b"@")[2])
+    value = value[4:].split("?", 1)[0].split(";", 1)[0]
+    return host_port(value.rpartition("@")[2])

@@ -6,7 +6,7 @@ from usip import header, net
 from usip.transaction import Client, Server
 
 _MAX = const(16)
-_COOKIE = b"z9hG4bK"
+_COOKIE = "z9hG4bK"
 
 
 class Transactions:
@@ -30,7 +30,7 @@ class Transactions:
     def request(self, request, user):
         """Sends a request; `user.on_response(client, message)` hears what comes of it."""
         branch = _COOKIE + net.token(6)
-        request.push(b"via", self.transport.via(branch))
+        request.push("via", self.transport.via(branch))
         client = Client(self, request, user, branch)
         self.add(client)
         return client
@@ -45,14 +45,14 @@ class Transactions:
 
         OSError or ValueError when there is no way to the peer.
         """
-        request.push(b"via", self.transport.via(_COOKIE + net.token(6)))
+        request.push("via", self.transport.via(_COOKIE + net.token(6)))
         data, address = request.encode(), self.next_hop(request)
         self.transport.send(data, address)
         return data, address
 
     def next_hop(self, request):
         """The socket address that a request goes to: its first Route, else its URI."""
-        route = request.get(b"route")
+        route = request.get("route")
         hop = header.uri(route) if route else request.uri
         return self.transport.resolve(*header.uri_host_port(hop))
 
@@ -74,31 +74,31 @@ class Transactions:
         return received is not None
 
     def _take_response(self, response):
-        branch = header.param(response.get(b"via"), b"branch") or b""
-        client = self._find(branch + b" " + response.method)
+        branch = header.param(response.get("via"), "branch") or ""
+        client = self._find(branch, response.method)
         if client:
             client.on_message(response)
 
     def _take_request(self, request):
         key = _key(request)
-        if request.method == b"ACK":
-            server = self._find(key + b"INVITE")
+        if request.method == "ACK":
+            server = self._find(key, "INVITE")
             if server:
                 server.acked()
             self.user.on_ack(request)
             return
-        server = self._find(key + request.method)
+        server = self._find(key, request.method)
         if server:
             server.on_message(request)
             return
-        server = Server(self, key + request.method, request, net.token(4))
+        server = Server(self, key, request, net.token(4))
         if not self._room():
             refusal = server.response(503)
-            refusal.add(b"retry-after", b"5")
+            refusal.add("retry-after", "5")
             self.transport.send(refusal.encode(), request.source)
             return
         self._table.append(server)
-        if request.method == b"CANCEL":
+        if request.method == "CANCEL":
             self._cancel(server, key)
             return
         try:
@@ -109,7 +109,7 @@ class Transactions:
 
     def _cancel(self, server, key):
         # 9.2: the CANCEL is answered by itself; the INVITE gets its own answer.
-        invite = self._find(key + b"INVITE")
+        invite = self._find(key, "INVITE")
         if not invite:
             server.reply(481)
             return
@@ -118,9 +118,9 @@ class Transactions:
         if not invite.answered:
             self.user.on_cancel(invite)
 
-    def _find(self, key):
+    def _find(self, key, method):
         for transaction in self._table:
-            if transaction.key == key:
+            if transaction.key == key and transaction.request.method == method:
                 return transaction
         return None
 
@@ -137,10 +137,10 @@ class Transactions:
 
 def _key(request):
     """What all requests of one transaction have in common, without the method (17.2.3)."""
-    via = request.get(b"via")
-    branch = header.param(via, b"branch") or b""
+    via = request.get("via")
+    branch = header.param(via, "branch") or ""
     if branch.startswith(_COOKIE) and branch != _COOKIE:
-        parts = (branch, via.split(b";", 1)[0])
+        parts = (branch, via.split(";", 1)[0])
     else:  # a sender of RFC 2543 times
-        parts = (request.get(b"call-id"), request.get(b"from"), b"%d" % request.seq, via)
-    return b"|".join(parts) + b"|"
+        parts = (request.get("call-id"), request.get("from"), "%d" % request.seq, via)
+    return "|".join(parts)

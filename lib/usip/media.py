@@ -11,7 +11,7 @@ class Media:
 
     def __init__(self, host, port, stream, resolve=net.resolve):
         self.stream = stream
-        self._host = host.encode()
+        self._host = host
         self._port = port
         self._resolve = resolve
         self._session = int(net.token(3), 16)

@@ -6,54 +6,31 @@ Content-Length. Strict in what it writes.
 
 from usip import header
 
-_COMPACT = {
-    b"b": b"referred-by",
-    b"c": b"content-type",
-    b"e": b"content-encoding",
-    b"f": b"from",
-    b"i": b"call-id",
-    b"k": b"supported",
-    b"l": b"content-length",
-    b"m": b"contact",
-    b"o": b"event",
-    b"r": b"refer-to",
-    b"s": b"subject",
-    b"t": b"to",
-    b"u": b"allow-events",
-    b"v": b"via",
-    b"x": b"session-expires",
-}
+# Tables are one string each: a dict of so many small objects takes ten times the memory.
+_COMPACT = (
+    ",b=referred-by,c=content-type,e=content-encoding,f=from,i=call-id,k=supported"
+    ",l=content-length,m=contact,o=event,r=refer-to,s=subject,t=to,u=allow-events,v=via"
+    ",x=session-expires,"
+)
+_REASONS = (
+    ",100=Trying,180=Ringing,200=OK,400=Bad Request,405=Method Not Allowed,408=Request Timeout"
+    ",420=Bad Extension,481=Call/Transaction Does Not Exist,486=Busy Here"
+    ",487=Request Terminated,488=Not Acceptable Here,500=Server Internal Error"
+    ",503=Service Unavailable,603=Decline,"
+)
 # These come as comma lists or one a line; a Message holds one a field.
-_LISTS = (b"via", b"route", b"record-route", b"contact")
-# What Capitalised-Words does not give.
-_SPELLED = {b"call-id": b"Call-ID", b"cseq": b"CSeq", b"www-authenticate": b"WWW-Authenticate"}
-REASONS = {
-    100: b"Trying",
-    180: b"Ringing",
-    200: b"OK",
-    400: b"Bad Request",
-    405: b"Method Not Allowed",
-    408: b"Request Timeout",
-    420: b"Bad Extension",
-    481: b"Call/Transaction Does Not Exist",
-    486: b"Busy Here",
-    487: b"Request Terminated",
-    488: b"Not Acceptable Here",
-    500: b"Server Internal Error",
-    503: b"Service Unavailable",
-    603: b"Decline",
-}
-_NEEDED = (b"via", b"from", b"to", b"call-id", b"cseq")
+_LISTS = ("via", "route", "record-route", "contact")
+_NEEDED = ("via", "from", "to", "call-id", "cseq")
 
 
 class Message:
-    """A request (`method`, `uri`) or a response (`status`, `reason`).
+    """A request (`method`, `uri`) or a response (`status`, `reason`); str, but for the body.
 
-    `fields` is a list of (name, value) in wire order, names long and in lower case. `seq` and
-    `seq_method` are the CSeq. A response has the method of its CSeq as `method`.
+    `fields` is a list of (name, value) in wire order, names long and in lower case. A response
+    has the method of its CSeq as `method`.
     """
 
-    def __init__(self, method=b"", uri=b"", status=0, reason=b""):
+    def __init__(self, method="", uri="", status=0, reason=""):
         self.method = method
         self.uri = uri
         self.status = status
@@ -62,7 +39,7 @@ class Message:
         self.body = b""
         self.source = None  # a socket address: who sent it; for a request, where replies go
 
-    def get(self, name, default=b""):
+    def get(self, name, default=""):
         """The first value of a field."""
         for key, value in self.fields:
             if key == name:
@@ -89,62 +66,74 @@ class Message:
 
     @property
     def seq(self):
-        return int(self.get(b"cseq").split()[0])
+        """The CSeq number."""
+        return int(self.get("cseq").split()[0])
 
     def encode(self):
         """The message as it goes on the wire; Content-Length is put in here."""
         if self.status:
-            lines = [b"SIP/2.0 %d %s" % (self.status, self.reason)]
+            lines = ["SIP/2.0 %d %s" % (self.status, self.reason)]
         else:
-            lines = [b"%s %s SIP/2.0" % (self.method, self.uri)]
+            lines = ["%s %s SIP/2.0" % (self.method, self.uri)]
         for name, value in self.fields:
-            lines.append(_spell(name) + b": " + value)
-        lines.append(b"Content-Length: %d\r\n\r\n" % len(self.body))
-        return b"\r\n".join(lines) + self.body
+            if name != "content-length":
+                lines.append("%s: %s" % (_spell(name), value))
+        lines.append("Content-Length: %d\r\n\r\n" % len(self.body))
+        return "\r\n".join(lines).encode() + self.body
 
 
 def _spell(name):
-    if name in _SPELLED:
-        return _SPELLED[name]
-    return b"-".join([word[:1].upper() + word[1:] for word in name.split(b"-")])
+    if name == "cseq":
+        return "CSeq"
+    words = [word[0].upper() + word[1:] for word in name.split("-")]
+    return "-".join(words).replace("-Id", "-ID")
+
+
+def _find(table, key):
+    """What stands behind ",key=" in a table; None if nothing does."""
+    at = table.find(",%s=" % key)
+    if at < 0:
+        return None
+    at = table.find("=", at) + 1
+    return table[at : table.find(",", at)]
 
 
 def reply(request, status, tag=None):
     """A response to `request` (RFC 3261 8.2.6): Via, From, To, Call-ID, CSeq, Record-Route.
 
-    `status` is one of REASONS. `tag` goes to To unless it has one.
+    `tag` goes to To unless it has one.
     """
-    response = Message(request.method, status=status, reason=REASONS[status])
+    response = Message(request.method, status=status, reason=_find(_REASONS, status) or "")
     for name, value in request.fields:
-        if name == b"to" and tag and header.param(value, b"tag") is None:
-            value = value + b";tag=" + tag
-        if name in _NEEDED or name == b"record-route":
+        if name == "to" and tag and header.param(value, "tag") is None:
+            value = value + ";tag=" + tag
+        if name in _NEEDED or name == "record-route":
             response.add(name, value)
     return response
 
 
 def parse(data):
     """The Message in the bytes of one datagram. ValueError says why there is none."""
-    start = 0
-    while data[start : start + 1] in (b"\r", b"\n"):  # RFC 3261 7.5
-        start += 1
-    end, at = _line(data, start)
-    message = _start_line(data[start:end])
-    name, value = b"", b""
+    at = 0
+    while data[at : at + 1] in (b"\r", b"\n"):  # RFC 3261 7.5
+        at += 1
+    line, at = _line(data, at)
+    message = _start_line(line)
+    name = value = ""
     while at < len(data):
-        start = at
-        end, at = _line(data, start)
-        if end == start:
+        line, at = _line(data, at)
+        if not line:
             break
-        if data[start] in b" \t":  # a folded line goes on with the value before it
-            value += b" " + data[start:end].strip()
+        if line[0] in " \t":  # a folded line goes on with the value before it
+            value += " " + line.strip()
             continue
         _add(message, name, value)
-        name, colon, value = data[start:end].partition(b":")
+        name, colon, value = line.partition(":")
         if not colon:
             raise ValueError("a header line without a colon")
         name = name.strip().lower()
-        name = _COMPACT.get(name, name)
+        if len(name) == 1:
+            name = _find(_COMPACT, name) or name
     _add(message, name, value)
     _check(message)
     message.body = _body(message, data[at:])
@@ -152,21 +141,21 @@ def parse(data):
 
 
 def _line(data, start):
-    """Where the line from `start` ends, and where the next one begins."""
+    """The line from `start` without its end, and where the next one begins."""
     end = data.find(b"\n", start)
     if end < 0:
-        return len(data), len(data)
-    return (end - 1 if end > start and data[end - 1] == 13 else end), end + 1
+        return header.text(data[start:]), len(data)
+    line = data[start:end]
+    return header.text(line[:-1] if line.endswith(b"\r") else line), end + 1
 
 
 def _start_line(line):
-    if line[:8].upper() == b"SIP/2.0 ":
-        words = line.split(None, 2)
+    words = line.split()
+    if line[:8].upper() == "SIP/2.0 ":
         if len(words) < 2 or not words[1].isdigit() or not 100 <= int(words[1]) <= 699:
             raise ValueError("a bad status line")
-        return Message(status=int(words[1]), reason=words[2] if len(words) > 2 else b"")
-    words = line.split()
-    if len(words) != 3 or words[2].upper() != b"SIP/2.0":
+        return Message(status=int(words[1]), reason=" ".join(words[2:]))
+    if len(words) != 3 or words[2].upper() != "SIP/2.0":
         raise ValueError("not a SIP start line")
     return Message(words[0], words[1])
 
@@ -182,8 +171,8 @@ def _add(message, name, value):
 def _check(message):
     for name in _NEEDED:
         if not message.get(name):
-            raise ValueError("no " + name.decode())
-    words = message.get(b"cseq").split()
+            raise ValueError("no " + name)
+    words = message.get("cseq").split()
     if len(words) != 2 or not words[0].isdigit() or len(words[0]) > 10:
         raise ValueError("a bad CSeq")
     if message.status:
@@ -193,7 +182,7 @@ def _check(message):
 
 
 def _body(message, rest):
-    length = message.get(b"content-length", None)
+    length = message.get("content-length", None)
     if length is None:
         return rest
     if not length.isdigit() or int(length) > len(rest):

@@ -16,7 +16,7 @@ def resolve(host, port):
 
 
 def unpack(address):
-    """(host as str, port) of a socket address."""
+    """(host, port) of a socket address."""
     if isinstance(address, tuple):
         return address[0], address[1]
     fields = socket.sockaddr(address)
@@ -53,4 +53,4 @@ def ready(sock):
 
 def token(size):
     """`size` random bytes as hex: tags, branches, Call-IDs."""
-    return binascii.hexlify(os.urandom(size))
+    return binascii.hexlify(os.urandom(size)).decode()

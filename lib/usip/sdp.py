@@ -1,6 +1,8 @@
 """Session descriptions: one audio stream of PCMU, offered or answered (RFC 4566, RFC 3264)."""
 
-_PCMU = b"0"
+from usip import header
+
+_PCMU = "0"
 
 
 def offer(host, port, session):
@@ -21,7 +23,7 @@ def answer(offered, host, port, session):
             peer = (where, int(words[0]))
             lines.append(_audio(port))
         else:
-            lines.append(b"m=%s 0 %s\r\n" % (kind, b" ".join(words[1:])))
+            lines.append("m=%s 0 %s\r\n" % (kind, " ".join(words[1:])))
     if peer is None:
         raise ValueError("no PCMU stream")
     return _build(host, session, lines), peer
@@ -36,41 +38,41 @@ def accepted(answered):
 
 
 def _build(host, session, streams):
-    head = b"v=0\r\no=- %d 1 IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n" % (
+    head = "v=0\r\no=- %d 1 IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n" % (
         session,
         _family(host),
         host,
         _family(host),
         host,
     )
-    return head + b"".join(streams)
+    return (head + "".join(streams)).encode()
 
 
 def _family(host):
-    return b"IP6" if b":" in host else b"IP4"
+    return "IP6" if ":" in host else "IP4"
 
 
 def _audio(port):
-    return b"m=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=sendrecv\r\n" % port
+    return "m=audio %d RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=sendrecv\r\n" % port
 
 
 def _suits(kind, words):
-    return kind == b"audio" and words[1] == b"RTP/AVP" and words[0] != b"0" and _PCMU in words[2:]
+    return kind == "audio" and words[1] == "RTP/AVP" and words[0] != "0" and _PCMU in words[2:]
 
 
 def _streams(body):
-    """A list of (kind, [port, protocol, formats...], host as str), one for each m= line."""
+    """A list of (kind, [port, protocol, formats...], host), one for each m= line."""
     session_host = ""
     streams = []
-    for line in body.split(b"\n"):
+    for line in header.text(body).split("\n"):
         words = line[2:].split()
-        if line.startswith(b"c=") and len(words) == 3:
-            host = words[2].split(b"/", 1)[0].decode()
+        if line.startswith("c=") and len(words) == 3:
+            host = words[2].split("/", 1)[0]
             if streams:
                 streams[-1] = (streams[-1][0], streams[-1][1], host)
             else:
                 session_host = host
-        elif line.startswith(b"m="):
+        elif line.startswith("m="):
             if len(words) < 4:
                 raise ValueError("a bad m= line")
             streams.append((words[0], words[1:], session_host))

@@ -28,7 +28,7 @@ class _Transaction:
         self.key = key
         self.request = request
         self._layer = layer
-        self._invite = request.method == b"INVITE"
+        self._invite = request.method == "INVITE"
         self._state = _TRYING
         self._address = address
         self._data = None
@@ -75,9 +75,8 @@ class Client(_Transaction):
     """
 
     def __init__(self, layer, request, user, branch):
-        super().__init__(layer, branch + b" " + request.method, request, None)
+        super().__init__(layer, branch, request, None)
         self._user = user
-        self._branch = branch
         self._failure = 408  # what the user is told if it ends without a final response
         self._cancel = False
 
@@ -102,7 +101,7 @@ class Client(_Transaction):
 
     def _send_cancel(self):
         self._cancel = False
-        self._layer.add(Client(self._layer, self._like(b"CANCEL"), self, self._branch))
+        self._layer.add(Client(self._layer, self._like("CANCEL"), self, self.key))
         self._failure = 487
         self._end_in(_GIVE_UP_MS)
 
@@ -125,8 +124,8 @@ class Client(_Transaction):
         elif self._state != _ACCEPTED:
             self._finish(_COMPLETED, _GIVE_UP_MS if self._invite else _T4_MS)
             if self._invite:
-                ack = self._like(b"ACK")  # 17.1.1.3: same branch, To of the response
-                ack.replace(b"to", response.get(b"to"))
+                ack = self._like("ACK")  # 17.1.1.3: same branch, To of the response
+                ack.replace("to", response.get("to"))
                 self._data = ack.encode()
                 self._send()
             self._user.on_response(self, response)
@@ -154,9 +153,9 @@ class Client(_Transaction):
     def _like(self, method):
         request = message.Message(method, self.request.uri)
         for name, value in self.request.fields:
-            if name in (b"via", b"max-forwards", b"from", b"to", b"call-id", b"route"):
+            if name in ("via", "max-forwards", "from", "to", "call-id", "route"):
                 request.add(name, value)
-        request.add(b"cseq", b"%d %s" % (self.request.seq, method))
+        request.add("cseq", "%d %s" % (self.request.seq, method))
         return request
 
     def _end(self):

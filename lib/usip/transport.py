@@ -4,7 +4,7 @@ from micropython import const
 
 from usip import header, message, net
 
-_DATAGRAM = const(4096)
+_DATAGRAM = const(2048)
 
 
 class Transport:
@@ -18,20 +18,20 @@ class Transport:
 
     def __init__(self, sock, host, port, ready, resolve=net.resolve):
         self.host = host
-        self.port = port
         self.resolve = resolve
         self.sent = 0
         self.received = 0
         self.dropped = 0
         self.failed = 0
+        self._here = ("[%s]:%d" if ":" in host else "%s:%d") % (host, port)
         self._sock = sock
         self._ready = ready
 
     def via(self, branch):
-        return b"SIP/2.0/UDP %s:%d;rport;branch=%s" % (self.host.encode(), self.port, branch)
+        return "SIP/2.0/UDP %s;rport;branch=%s" % (self._here, branch)
 
     def contact(self, user):
-        return b"<sip:%s@%s:%d>" % (user, self.host.encode(), self.port)
+        return "<sip:%s@%s>" % (user, self._here)
 
     def send(self, data, address):
         try:
@@ -66,15 +66,15 @@ class Transport:
 
         RFC 3261 18.2.1 and 18.2.2, RFC 3581 4.
         """
-        via = request.get(b"via")
-        parts = header.split(via, b";")
+        via = request.get("via")
+        parts = header.split(via, ";")
         host, port = net.unpack(source)
-        stamped = [part for part in parts if part.lower() != b"rport"]
-        stamped.append(b"received=" + host.encode())
+        stamped = [part for part in parts if part.lower() != "rport"]
+        stamped.append("received=" + host)
         if len(stamped) == len(parts):  # one more than without rport
-            stamped.append(b"rport=%d" % port)
+            stamped.append("rport=%d" % port)
         else:
-            sent_by = parts[0].split(b"/")[-1].split(None, 1)[1]
+            sent_by = parts[0].split("/")[-1].split(None, 1)[1]
             source = self.resolve(host, header.host_port(sent_by)[1])
-        request.replace(b"via", b";".join(stamped))
+        request.replace("via", ";".join(stamped))
         return source
