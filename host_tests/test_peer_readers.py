@@ -34,6 +34,31 @@ def test_sngrep_reads(micropython, tmp_path, key):
 
 
 @pytest.mark.peer("sngrep", "tshark")
+def test_sngrep_largest(micropython, tmp_path):
+    """sngrep -L takes the largest packet of profile sngrep, 20479 octets: the message is cut"""
+    [large] = [each for each in messages.AWKWARD if each.says["callid"] == "large-1"]
+    with sngrep.receiver(tmp_path) as collector, relay.to_udp(collector.port) as tee:
+        agent.send(
+            micropython,
+            tmp_path,
+            f"127.0.0.1:{tee.port}",
+            # It counts no dialog for messages above 10 KB: the second one tells that it got both.
+            [large, messages.AWKWARD[0]],
+            truncated=1,
+            profile="sngrep",
+            max_packet=20479,
+        )
+        collector.wait_dialogs(1)
+
+    packet = tee.packets[0]
+    assert len(packet) == 20479
+    frame, _ = tshark.read(collector.pcap, sip_ports=[5060])
+    payload = bytes.fromhex(frame["udp.payload"])
+    assert payload == decode(packet).payload
+    assert large.payload.startswith(payload)
+
+
+@pytest.mark.peer("sngrep", "tshark")
 def test_sngrep_refuses_key(micropython, tmp_path):
     """sngrep -L with a password takes the packets with the right key only"""
     refused, taken = messages.CALL, messages.AWKWARD[:1]

@@ -45,11 +45,11 @@ class Capture:
         return 10 if ":" in self.local[0] else 2
 
 
-def send(micropython, folder, address, captures, **config):
-    """Run the agent over captures to address (host:port); returns its statistics."""
-    plan = {
-        "config": CONFIG | {"capture_address": address} | config,
-        "captures": [
+def send(micropython, folder, address, captures, truncated=0, **config):
+    """Run the agent over captures to address (host:port), which all must leave it."""
+    plan = [CONFIG | {"capture_address": address} | config]
+    for each in captures:
+        plan.append(
             {
                 "local": each.local,
                 "remote": each.remote,
@@ -59,13 +59,11 @@ def send(micropython, folder, address, captures, **config):
                 "payload": each.payload.hex(),
                 "cid": None if each.cid is None else each.cid.hex(),
             }
-            for each in captures
-        ],
-    }
-    path = folder / "plan.json"
-    path.write_text(json.dumps(plan))
+        )
+    path = folder / "plan"
+    path.write_text("\n".join(map(json.dumps, plan)))
     done = subprocess.run(
-        [micropython, "-X", "heapsize=4M", HERE / "send.py", path],
+        [micropython, "-X", "heapsize=1M", HERE / "send.py", path],
         env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:.frozen"},
         capture_output=True,
         text=True,
@@ -73,6 +71,6 @@ def send(micropython, folder, address, captures, **config):
     )
     assert done.returncode == 0, f"the agent ended with an error:\n{done.stdout}{done.stderr}"
     stats = json.loads(done.stdout)
-    expected = {"captured": len(captures), "sent": len(captures), "truncated": 0, "errors": 0}
+    expected = {"captured": len(captures), "sent": len(captures), "errors": 0}
+    expected["truncated"] = truncated
     assert {name: stats[name] for name in expected} == expected
-    return stats

@@ -1,8 +1,8 @@
-"""Captures messages with the agent, under MicroPython: micropython send.py plan.json
+"""Captures messages with the agent, under MicroPython: micropython send.py plan
 
-The plan: {"config": the agent's, "captures": [{local, remote, proto, kind, out, payload, cid}]},
-payload and cid in hex. One after another, each is on its way before the next is captured.
-Prints the agent's statistics as JSON.
+The plan holds a line of JSON for the configuration, then one for each capture: {local, remote,
+proto, kind, out, payload, cid}, payload and cid in hex. Each is on its way before the next is
+captured. Prints the agent's statistics as JSON.
 """
 
 import json
@@ -13,10 +13,8 @@ from uhep import IN, OUT, Agent
 
 _PATIENCE_MS = 10000
 
-with open(sys.argv[1]) as file:
-    plan = json.load(file)
-agent = Agent(plan["config"])
-for each in plan["captures"]:
+
+def send(agent, each):
     flow = agent.flow(
         tuple(each["local"]), tuple(each["remote"]), proto=each["proto"], kind=each["kind"]
     )
@@ -28,4 +26,10 @@ for each in plan["captures"]:
             if time.ticks_diff(time.ticks_ms(), began) > _PATIENCE_MS:
                 sys.exit(f"the agent has not sent a packet in {_PATIENCE_MS} ms")
             time.sleep_ms(1)
+
+
+with open(sys.argv[1]) as plan:
+    agent = Agent(json.loads(plan.readline()))
+    for line in plan:
+        send(agent, json.loads(line))
 print(json.dumps(agent.stats()))
