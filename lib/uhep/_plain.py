@@ -193,7 +193,7 @@ def _capture(self, buf, n, cid):
     ids = _find(self, buf, n, cid)
     if cid is None:
         cid = buf
-    self.clock.tick()
+    self.clock.tick(1)
     at = _frame(self, n, cid, ids)
     while at < 0:
         if not self._room(at, n):

@@ -36,18 +36,20 @@ class Clock:
         ring.st[_T0] = ticks() & _PERIOD
         ring.st[_ZERO] = zero
 
-    def tick(self):
-        """Bring the clock up to now. 0 octets.
+    def tick(self, least=0):
+        """Bring the clock up to now; `least` microseconds on, if no time has passed. 0 octets.
 
-        The masked difference of ticks is right for 8 min 57 s either way. A stamp that would
-        not be later than the last one becomes one microsecond later: stamps always rise.
+        With 1 it makes a stamp: stamps always rise. The masked difference of ticks is right
+        for 8 min 57 s either way.
         """
         st = self._ring.st
         now = self._ticks()
         d = (now - st[_T0]) & _PERIOD
         if d == 0 or d > _HALF:
-            d = 1
-            now = st[_T0] + 1 if st[_T0] < _PERIOD else 0
+            d = least
+            now = st[_T0]
+            if least:
+                now = now + 1 if now < _PERIOD else 0
         st[_T0] = now & _PERIOD
         d += st[_US]
         while d >= 1000000:

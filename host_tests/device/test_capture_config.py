@@ -1,0 +1,151 @@
+"""Configuration: complete, or an error that names key, value and what would be right."""
+
+import os
+
+from uhep import Agent
+from uhep.config import ConfigError, load, validate
+
+GOOD = {"capture_address": "192.0.2.9:9060"}
+
+
+def error(config):
+    try:
+        validate(config)
+    except ConfigError as e:
+        return str(e)
+    raise AssertionError("taken: %r" % (config,))
+
+
+def test_defaults():
+    c = validate(GOOD)
+    assert c["enabled"] is True
+    assert c["capture_address"] == ["192.0.2.9:9060"]
+    assert c["capture_password"] == "" and c["capture_name"] == "" and c["capture_id"] == 0
+    assert c["uuid_type"] == "call-id" and c["transport"] == "udp"
+    assert c["queue_bytes"] == 8192 and c["drop"] == "oldest" and c["flows"] == 8
+
+
+def test_complete_is_valid():
+    c = validate(GOOD)
+    assert validate(c) == c
+    c = validate({"enabled": False})
+    assert validate(c) == c
+
+
+def test_several_addresses():
+    addresses = ["192.0.2.9:9060", "[2001:db8::9]:9060", "collector.example:1"]
+    assert validate({"capture_address": addresses})["capture_address"] == addresses
+
+
+def test_bad_values():
+    for key, value, right in (
+        ("capture_address", "192.0.2.9", "host:port"),
+        ("capture_address", "192.0.2.9:0", "1 to 65535"),
+        ("capture_address", "192.0.2.9:65536", "1 to 65535"),
+        ("capture_address", "192.0.2.9:x", "host:port"),
+        ("capture_address", ":9060", "host:port"),
+        ("capture_address", "2001:db8::9:9060", "[IPv6]:port"),
+        ("capture_address", "", "host:port"),
+        ("capture_address", [], "list"),
+        ("capture_address", ["192.0.2.9:9060", 7], "host:port"),
+        ("capture_address", 9060, "host:port"),
+        ("capture_id", -1, "4294967295"),
+        ("capture_id", 1 << 32, "4294967295"),
+        ("capture_id", "2001", "integer"),
+        ("capture_id", True, "integer"),
+        ("capture_id", 1.5, "integer"),
+        ("capture_name", 'desk "17"', "A-Z"),
+        ("capture_name", "desk\0", "A-Z"),
+        ("capture_name", "d" * 65, "64"),
+        ("capture_name", "b\u00fcro", "A-Z"),
+        ("capture_name", 17, "A-Z"),
+        ("enabled", 1, "true or false"),
+        ("enabled", "yes", "true or false"),
+        ("uuid_type", "sip", "call-id, channel"),
+        ("transport", "sctp", "udp"),
+        ("profile", "asterisk", "homer, kamailio, sngrep"),
+        ("drop", None, "oldest, newest"),
+        ("queue_bytes", 100, "1024"),
+        ("max_packet", 100000, "65507"),
+        ("before_time", "guess", "hold, zero"),
+        ("tls_proto", 17, "6, 22"),
+        ("tls_proto", True, "6, 22"),
+        ("flows", 0, "1"),
+    ):
+        config = dict(GOOD)
+        config[key] = value
+        text = error(config)
+        assert text.startswith(key + ": "), text
+        assert right in text, (text, right)
+        shown = value[-1] if isinstance(value, list) and value else value
+        assert repr(shown) in text, (text, value)
+
+
+def test_a_password_is_not_printed():
+    text = error(dict(GOOD, capture_password='se"same'))
+    assert text.startswith("capture_password: ") and "same" not in text
+
+
+def test_unknown_key():
+    text = error(dict(GOOD, captur_id=5))
+    assert text.startswith("captur_id: ") and "capture_id" in text
+
+
+def test_no_address():
+    assert "capture_address" in error({})
+    assert validate({"enabled": False})["capture_address"] == []
+
+
+def test_not_an_object():
+    for config in ([], None, 5, "x"):
+        assert "not an object" in error(config)
+
+
+def test_profile_limits():
+    assert validate(dict(GOOD, profile="sngrep", max_packet=20479))["max_packet"] == 20479
+    text = error(dict(GOOD, profile="sngrep", max_packet=20480))
+    assert text.startswith("max_packet: 20480") and "20479" in text
+
+
+def _file(text):
+    name = "capture-config-test.json"
+    with open(name, "w") as f:
+        f.write(text)
+    return name
+
+
+def test_load():
+    name = _file('{"capture_address": "192.0.2.9:9060", "capture_id": 7}')
+    try:
+        assert load(name)["capture_id"] == 7
+        assert Agent(name).node == 7
+    finally:
+        os.remove(name)
+
+
+def test_load_nothing():
+    assert load("no-such-file.json")["enabled"] is False
+    a = Agent("no-such-file.json")
+    assert a.enabled is False and a.poll() == 0
+
+
+def test_load_rubbish():
+    for text in ("", "{", "{'a': 1}", '{"enabled": tru}', "[1, 2", "\0\xff"):
+        name = _file(text)
+        try:
+            load(name)
+        except ConfigError as e:
+            assert name in str(e) and "JSON" in str(e)
+        else:
+            assert False, text
+        finally:
+            os.remove(name)
+    name = _file("[]")
+    try:
+        load(name)
+    except ConfigError as e:
+        assert "not an object" in str(e)
+    else:
+        assert False
+    finally:
+        os.remove(name)

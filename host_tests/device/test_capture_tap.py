@@ -1,0 +1,201 @@
+"""The tap: the socket behaves as before, and every datagram is captured once."""
+
+from struct import pack
+
+from capture_doubles import agent, drain, field
+from uhep.tap import tap
+
+LOCAL = ("192.0.2.10", 5060)
+MESSAGE = b"OPTIONS sip:x SIP/2.0\r\nCall-ID: a\r\n\r\n"
+
+
+def sockaddr(host, port):
+    """As the unix port gives it."""
+    return b"\x02\x00" + pack(">H", port) + bytes([int(n) for n in host.split(".")]) + bytes(8)
+
+
+class Socket:
+    def __init__(self, inbox=()):
+        self.inbox = list(inbox)
+        self.outbox = []
+        self.special = "mine"
+        self.bound = None
+
+    def bind(self, addr):
+        self.bound = addr
+
+    def connect(self, addr):
+        self.peer = addr
+
+    def sendto(self, buf, *addr):
+        if self.outbox is None:
+            raise OSError(113)
+        self.outbox.append((bytes(buf), addr[-1]))
+        return len(buf)
+
+    def send(self, buf, *flags):
+        self.outbox.append((bytes(buf), None))
+        return len(buf)
+
+    def write(self, buf, *n):
+        at = n[0] if len(n) == 2 else 0
+        size = n[-1] if n else len(buf)
+        self.outbox.append((bytes(buf[at : at + size]), None))
+        return size
+
+    def recvfrom(self, n):
+        if not self.inbox:
+            raise OSError(11)
+        return self.inbox.pop(0)
+
+    def recv(self, n):
+        return self.recvfrom(n)[0]
+
+    def read(self, n):
+        return self.recv(n) if self.inbox else None
+
+    def readinto(self, buf, *n):
+        if not self.inbox:
+            return None
+        data = self.inbox.pop(0)[0]
+        buf[: len(data)] = data
+        return len(data)
+
+    def recvfrom_into(self, buf, *n):
+        data, addr = self.inbox.pop(0)
+        buf[: len(data)] = data
+        return len(data), addr
+
+
+def ends(packet):
+    """Source and destination as text."""
+    ips = [".".join([str(o) for o in field(packet, k)]) for k in (3, 4)]
+    ports = [field(packet, k)[0] << 8 | field(packet, k)[1] for k in (7, 8)]
+    return ["%s:%d" % pair for pair in zip(ips, ports)]
+
+
+def test_both_ways_with_both_kinds_of_address():
+    for peer in (("192.0.2.20", 5070), sockaddr("192.0.2.20", 5070)):
+        a = agent()
+        sock = Socket([(MESSAGE, peer)])
+        t = tap(sock, a, LOCAL)
+        assert t.recvfrom(2048) == (MESSAGE, peer)
+        assert t.sendto(MESSAGE, peer) == len(MESSAGE)
+        came, went = drain(a)
+        assert ends(came) == ["192.0.2.20:5070", "192.0.2.10:5060"]
+        assert ends(went) == ["192.0.2.10:5060", "192.0.2.20:5070"]
+        assert field(came, 15) == field(went, 15) == MESSAGE
+        assert field(came, 17) == b"a"
+        assert sock.outbox == [(MESSAGE, peer)]
+
+
+def test_a_connected_socket():
+    a = agent()
+    sock = Socket([(MESSAGE, None)] * 3)
+    t = tap(sock, a, LOCAL)
+    t.connect(("192.0.2.20", 5070))
+    assert sock.peer == ("192.0.2.20", 5070)
+    room = bytearray(100)
+    assert t.send(MESSAGE) == len(MESSAGE)
+    assert t.write(b"##" + MESSAGE + b"##", 2, len(MESSAGE)) == len(MESSAGE)
+    assert t.recv(100) == MESSAGE
+    assert t.read(100) == MESSAGE
+    assert t.readinto(room) == len(MESSAGE)
+    assert t.readinto(room) is None and t.read(100) is None
+    packets = drain(a)
+    assert len(packets) == 5
+    for p in packets:
+        assert field(p, 15) == MESSAGE
+        assert "192.0.2.20:5070" in ends(p)
+
+
+def test_recvfrom_into():
+    a = agent()
+    t = tap(Socket([(MESSAGE, ("192.0.2.20", 5070))]), a, LOCAL)
+    room = bytearray(100)
+    assert t.recvfrom_into(room) == (len(MESSAGE), ("192.0.2.20", 5070))
+    assert field(drain(a)[0], 15) == MESSAGE
+
+
+def test_errors_and_attributes_pass_through():
+    a = agent()
+    sock = Socket()
+    t = tap(sock, a, LOCAL)
+    assert t.special == "mine"
+    try:
+        t.recvfrom(100)
+    except OSError as e:
+        assert e.args[0] == 11
+    else:
+        assert False
+    try:
+        t.nothing
+    except AttributeError:
+        pass
+    else:
+        assert False
+    sock.outbox = None
+    try:
+        t.sendto(MESSAGE, ("192.0.2.20", 5070))
+    except OSError as e:
+        assert e.args[0] == 113
+    else:
+        assert False
+    assert drain(a) == []  # what the socket refused never was
+
+
+def test_untap():
+    a = agent()
+    sock = Socket([(MESSAGE, ("192.0.2.20", 5070))])
+    t = tap(sock, a, LOCAL)
+    t.sendto(MESSAGE, ("192.0.2.20", 5070))
+    assert t.untap() is sock
+    t.sendto(MESSAGE, ("192.0.2.20", 5070))
+    t.recvfrom(100)
+    assert len(drain(a)) == 1 and len(sock.outbox) == 2
+
+
+def test_disabled():
+    a = agent()
+    t = tap(Socket(), a, LOCAL)
+    a.enabled = False
+    t.sendto(MESSAGE, ("192.0.2.20", 5070))
+    assert a.stats()["captured"] == 0
+    a.enabled = True
+    t.sendto(MESSAGE, ("192.0.2.20", 5070))
+    assert a.stats()["captured"] == 1
+
+
+def test_the_local_address_from_bind():
+    a = agent()
+    sock = Socket()
+    t = tap(sock, a)
+    t.bind(sockaddr("192.0.2.10", 5060))
+    assert sock.bound == sockaddr("192.0.2.10", 5060)
+    t.sendto(MESSAGE, sockaddr("192.0.2.20", 5070))
+    assert ends(drain(a)[0])[0] == "192.0.2.10:5060"
+
+
+def test_what_is_no_sip():
+    a = agent()
+    t = tap(Socket(), a, LOCAL)
+    stun = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
+    for data in (b"\r\n", b"\r\n\r\n", b"\0", b"jaK", stun, b"\x01\x01" + stun[2:]):
+        t.sendto(data, ("192.0.2.20", 5070))
+    assert t.ignored == 6 and drain(a) == []
+    t.sendto(MESSAGE, ("192.0.2.20", 5070))
+    assert t.ignored == 6 and len(drain(a)) == 1
+
+
+def test_more_peers_than_flows():
+    for form in (lambda host, port: (host, port), sockaddr):
+        a = agent(flows=3)
+        t = tap(Socket(), a, LOCAL)
+        for i in range(20):
+            for n in (i, 0):
+                t.sendto(MESSAGE, form("192.0.2.%d" % (200 + n), 5000 + n))
+        packets = drain(a)
+        got = [ends(p)[1] for p in packets]
+        expected = ["192.0.2.%d:%d" % (200 + n, 5000 + n) for i in range(20) for n in (i, 0)]
+        assert got == expected, got
+        assert len(t._flows) == 3
