@@ -39,7 +39,7 @@ class Phone:
         rtp = net.udp(address, settings["rtp_port"])
         ready = net.ready(sock)
         if agent:
-            sock = tap(sock, agent)
+            sock = tap(sock, agent, (address, settings["sip_port"]))
         self.transport = Transport(sock, address, settings["sip_port"], ready)
         self.stream = Stream(rtp, net.ready(rtp), g711.tone(settings["tone_hz"]), time)
         self.ua = UserAgent(

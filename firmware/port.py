@@ -12,7 +12,7 @@ def online(settings):
 
 
 def capture_agent(path):
-    """The capture agent of a hep.json, or None and one line that says why.
+    """The capture agent of a hep.json; None, and one line that says why, if the file is wrong.
 
     Where the port counts allocations it is one that knows what it cost.
     """
@@ -21,7 +21,10 @@ def capture_agent(path):
     else:
         from uhep import Agent
     try:
-        return Agent(path)
+        agent = Agent(path)
     except ValueError as error:
         print("%s: nothing is captured: %s" % (path, error))
         return None
+    if not agent.enabled:
+        print("%s: nothing is captured: it is absent, or says so" % path)
+    return agent

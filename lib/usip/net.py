@@ -12,7 +12,9 @@ import socket
 
 def resolve(host, port):
     """The socket address of host and port. A name blocks until DNS answers; OSError if not."""
-    return socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)[0][-1]
+    address = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)[0][-1]
+    # The unix port gives a bytearray here, and bytes from recvfrom(): make them equal.
+    return address if isinstance(address, tuple) else bytes(address)
 
 
 def unpack(address):

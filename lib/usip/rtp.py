@@ -93,7 +93,7 @@ class Stream:
     def _take(self):
         try:
             return self._sock.recv(_DATAGRAM)
-        except OSError:  # nothing there, or ICMP about a packet of ours
+        except (OSError, MemoryError):  # nothing there, ICMP about a packet of ours, no room
             return None
 
     def _count(self, seq):

@@ -50,7 +50,7 @@ class Transport:
             return None
         try:
             data, source = self._sock.recvfrom(_DATAGRAM)
-        except OSError:  # nothing after all, or ICMP says that an earlier datagram was lost
+        except (OSError, MemoryError):  # nothing after all, ICMP about an earlier one, no room
             return None
         try:
             received = message.parse(data)

