@@ -181,6 +181,7 @@ cids = st.one_of(st.none(), st.binary(max_size=20), st.binary(min_size=250, max_
 captures = st.lists(st.tuples(st.booleans(), payloads, cids), min_size=1, max_size=6)
 
 
+@pytest.mark.soak
 @given(
     config=configs,
     local=places,
@@ -253,6 +254,7 @@ def test_any_call_id(name, before, after, value, trailing, end, decoy):
     assert decode(link.packets[0]).cid == value[:255]
 
 
+@pytest.mark.soak
 def test_machine_code(micropython, tmp_path, cases):
     """The same of the encoder in machine code: random messages, captured under MicroPython"""
     rng = random.Random(0x48455033)

@@ -31,10 +31,10 @@ def until(condition, what, seconds=15):
 
 
 def bound(transport, port):
-    """Whether some socket of this machine is bound to a udp port, or listens on a tcp one."""
+    """Whether some socket of this network is bound to a udp port, or listens on a tcp one."""
     for table in transport, transport + "6":
         try:
-            lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+            lines = Path(f"/proc/thread-self/net/{table}").read_text().splitlines()[1:]
         except FileNotFoundError:  # a kernel without IPv6
             continue
         for line in lines:

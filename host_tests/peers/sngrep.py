@@ -82,8 +82,8 @@ def _settings(folder, key, way, *more):
 
 
 def _sniffing(program):
-    """Whether it holds a packet socket: an open file whose inode is in /proc/net/packet."""
+    """Whether it holds a packet socket: an open file whose inode is in the kernel's table."""
     program.check()
-    lines = Path("/proc/net/packet").read_text().splitlines()[1:]
+    lines = Path("/proc/thread-self/net/packet").read_text().splitlines()[1:]
     packet_sockets = {f"socket:[{line.split()[8]}]" for line in lines}
     return bool(packet_sockets & program.open_files())

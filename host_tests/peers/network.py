@@ -1,0 +1,38 @@
+"""A network of its own for programs that can not be told to stay on 127.0.0.1."""
+
+import ctypes
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+_CLONE_NEWNET = 0x40000000
+ADDRESS = "192.0.2.1"  # beside 127.0.0.1: what a program takes for the address of the machine
+
+
+def _enter():
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET):
+        pytest.skip(f"no network of its own: {os.strerror(ctypes.get_errno())}; run as root")
+    for command in (
+        "link set lo up",
+        f"address add {ADDRESS}/24 dev lo",
+        "route add default dev lo",
+    ):
+        subprocess.run(["ip", *command.split()], check=True, timeout=10)
+
+
+def isolated(function):
+    """Call function() in a network that has nothing but a loopback interface.
+
+    In a thread, for the main thread keeps the network that it has. Threads and programs that
+    function starts are in there with it.
+    """
+
+    def run():
+        _enter()
+        return function()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
