@@ -16,8 +16,9 @@ from conftest import ROOT
 DEVICE = Path(__file__).parent / "device"
 
 
-def _tests():
-    for path in sorted(DEVICE.glob("test_*.py")):
+def each_test(pattern="test_*.py"):
+    """(module, test) of each test in the files of device/ that match."""
+    for path in sorted(DEVICE.glob(pattern)):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 yield pytest.param(path.stem, node.name, id=f"{path.stem}::{node.name}")
@@ -41,7 +42,7 @@ def _run(micropython, module):
     return done.stdout, verdicts
 
 
-@pytest.mark.parametrize("module, name", list(_tests()))
+@pytest.mark.parametrize("module, name", list(each_test()))
 def test_micropython(micropython, module, name):
     output, verdicts = _run(micropython, module)
     assert verdicts.get(name), f"{name} under MicroPython:\n{output}"

@@ -208,7 +208,7 @@ def _capture(self, buf, n, cid):
 def capture(self, flow, way, buf, n, cid=None):
     if not self.enabled:
         return False
-    if type(buf) not in (bytes, bytearray):
+    if type(buf) is not bytes and type(buf) is not bytearray:
         buf = bytes(buf)
     self._flow = flow
     self._head = flow.heads[way]

@@ -73,50 +73,63 @@ class Tap:
         self._sock.connect(addr)
         self._peer = addr
 
-    def sendto(self, buf, *addr):
-        r = self._sock.sendto(buf, *addr)
-        self._saw(addr[-1], OUT, buf, len(buf))
+    # No *args on these: each call would make a tuple.
+
+    def sendto(self, buf, addr, last=None):
+        if last is None:
+            r = self._sock.sendto(buf, addr)
+        else:  # CPython: flags in between
+            r = self._sock.sendto(buf, addr, last)
+            addr = last
+        self._saw(addr, OUT, buf)
         return r
 
-    def send(self, buf, *flags):
-        r = self._sock.send(buf, *flags)
-        self._saw(self._peer, OUT, buf, len(buf))
+    def send(self, buf, flags=0):
+        r = self._sock.send(buf, flags) if flags else self._sock.send(buf)
+        self._saw(self._peer, OUT, buf)
         return r
 
-    def recvfrom(self, *n):
-        r = self._sock.recvfrom(*n)
-        self._saw(r[1], IN, r[0], len(r[0]))
+    def recvfrom(self, n, flags=0):
+        r = self._sock.recvfrom(n, flags) if flags else self._sock.recvfrom(n)
+        self._saw(r[1], IN, r[0])
         return r
 
-    def recv(self, *n):
-        r = self._sock.recv(*n)
-        self._saw(self._peer, IN, r, len(r))
+    def recv(self, n, flags=0):
+        r = self._sock.recv(n, flags) if flags else self._sock.recv(n)
+        self._saw(self._peer, IN, r)
         return r
 
-    def recvfrom_into(self, buf, *n):
-        r = self._sock.recvfrom_into(buf, *n)
+    def recvfrom_into(self, buf, n=0, flags=0):  # CPython only, like the next
+        r = self._sock.recvfrom_into(buf, n, flags)
         self._saw(r[1], IN, buf, r[0])
         return r
 
-    def recv_into(self, buf, *n):
-        r = self._sock.recv_into(buf, *n)
+    def recv_into(self, buf, n=0, flags=0):
+        r = self._sock.recv_into(buf, n, flags)
         self._saw(self._peer, IN, buf, r)
         return r
 
-    def write(self, buf, *n):
-        r = self._sock.write(buf, *n)
+    def write(self, buf, at=None, n=None):
+        if at is None:
+            r = self._sock.write(buf)
+        elif n is None:
+            r = self._sock.write(buf, at)
+        else:
+            r = self._sock.write(buf, at, n)
+            if at and r:
+                buf = memoryview(buf)[at:]
         if r:
-            self._saw(self._peer, OUT, memoryview(buf)[n[0] :] if len(n) == 2 else buf, r)
+            self._saw(self._peer, OUT, buf, r)
         return r
 
-    def read(self, *n):
-        r = self._sock.read(*n)
+    def read(self, n):
+        r = self._sock.read(n)
         if r:
-            self._saw(self._peer, IN, r, len(r))
+            self._saw(self._peer, IN, r)
         return r
 
-    def readinto(self, buf, *n):
-        r = self._sock.readinto(buf, *n)
+    def readinto(self, buf, n=None):
+        r = self._sock.readinto(buf) if n is None else self._sock.readinto(buf, n)
         if r:
             self._saw(self._peer, IN, buf, r)
         return r
@@ -126,9 +139,11 @@ class Tap:
         if local[1]:
             self._local = local
 
-    def _saw(self, addr, way, buf, n):
+    def _saw(self, addr, way, buf, n=None):
         if not self._agent or not self._agent.enabled:
             return
+        if n is None:
+            n = len(buf)
         if n <= 4 or buf[0] <= 1:
             self.ignored += 1
             return
@@ -155,20 +170,26 @@ class Tap:
 
     def _move(self, flow, addr):
         if isinstance(addr, tuple):
-            self._parse(addr[0])
+            if ":" in addr[0]:
+                self._octets = address(addr[0])
+            else:
+                _parse(self._octets, addr[0])
             flow.move(self._octets, 0, addr[1])
         else:
             flow.move(addr, 8 if addr[0] == _AF_INET6 else 4, addr[2] << 8 | addr[3])
 
-    def _parse(self, host):
-        if ":" in host:
-            self._octets = bytearray(address(host))
-            return
-        octets = self._octets
-        octets[0] = i = 0
-        for c in host:
-            if c == ".":
-                i += 1
-                octets[i] = 0
-            else:
-                octets[i] = octets[i] * 10 + ord(c) - 48
+
+def _parse(octets, host):
+    # The four octets of "192.0.2.1", without a split.
+    octets[0] = i = k = 0
+    while k < len(host):
+        i = _digit(octets, i, host[k])
+        k += 1
+
+
+def _digit(octets, i, c):
+    if c == ".":
+        octets[i + 1] = 0
+        return i + 1
+    octets[i] = (octets[i] * 10 + ord(c) - 48) & 255
+    return i

@@ -1,0 +1,356 @@
+"""What a packet costs in memory, by three instruments. Runs under MicroPython only.
+
+    micropython alloc_proof.py [plain]
+
+Prints one JSON object a case: `lock` "ok" or "MemoryError" (heap_lock), `net` octets by which
+gc.mem_alloc() grew over 1,000 packets, `asked` octets ever asked for over 1,000 packets
+(micropython.mem_total(); null where the build has none). "plain" takes the hot path in
+bytecode. The cases whose names begin with "bad" allocate on purpose.
+"""
+
+import gc
+import json
+import sys
+
+import micropython
+
+sys.path.insert(0, __file__.rpartition("/")[0] if "__file__" in globals() else "/device")
+if "plain" in sys.argv[1:]:
+    sys.modules["uhep._native"] = object()  # has no names: its import fails
+
+from capture_doubles import CONFIG, Ticks
+from uhep import IN, LOG, OUT, RTCP, UDP, Agent
+from uhep.flow import MOS
+from uhep.link import UdpLink
+from uhep.tap import tap
+
+PACKETS = 1000
+V4 = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
+V6 = (("2001:db8::10", 5060), ("2001:db8::20", 5060))
+INVITE = (
+    b"INVITE sip:bob@192.0.2.20 SIP/2.0\r\n"
+    b"Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK74bf9;rport\r\n"
+    b"Max-Forwards: 70\r\n"
+    b'From: "Alice" <sip:alice@192.0.2.10>;tag=9fxced76sl\r\n'
+    b"To: <sip:bob@192.0.2.20>\r\n"
+    b"Call-ID: 3848276298220188511@192.0.2.10\r\n"
+    b"CSeq: 1 INVITE\r\nContact: <sip:alice@192.0.2.10:5060>\r\n"
+    b"Content-Type: application/sdp\r\nContent-Length: 000\r\n\r\n"
+)
+INVITE += b"a" * (600 - len(INVITE))
+
+
+class Sink:
+    """A link that takes everything and keeps nothing."""
+
+    errors = refused = opened = 0
+
+    def __init__(self, takes=True):
+        self._takes = takes
+        self.write = self._write
+
+    def _write(self, buf, at, n):
+        return n if self._takes else None
+
+    def open(self):
+        return True
+
+
+class Socket:
+    """Takes datagrams and gives the same one again and again."""
+
+    def sendto(self, buf, addr):
+        return len(buf)
+
+
+def agent(link=None, ticks=None, **more):
+    config = dict(CONFIG)
+    config.update(more)
+    a = Agent(config, ticks or Ticks(), link or Sink())
+    a.clock.set(1767225600)
+    a._linked()
+    return a
+
+
+def sip(**more):
+    a = agent()
+    flow = a.flow(*V4, proto=UDP)
+
+    def step():
+        a.ticks.now = a.ticks.now + 1234567 & 0x1FFFFFFF
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+
+    return step
+
+
+def sip_ipv6():
+    a = agent()
+    flow = a.flow(*V6)
+
+    def step():
+        a.capture(flow, IN, INVITE, 600)
+        a.poll()
+
+    return step
+
+
+def given_id_from_a_bytearray():
+    a = agent()
+    flow = a.flow(*V4, kind=RTCP)
+    buf = bytearray(INVITE)
+
+    def step():
+        a.capture(flow, OUT, buf, 333, b"c1@192.0.2.10")
+        a.poll()
+
+    return step
+
+
+def wrapping_and_dropping_the_oldest():
+    a = agent(Sink(False), queue_bytes=4096)
+    flow = a.flow(*V4)
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+
+    return step
+
+
+def dropping_the_newest():
+    a = agent(Sink(False), queue_bytes=4096, drop="newest")
+    flow = a.flow(*V4)
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+
+    return step
+
+
+def cut_empty_and_too_big():
+    a = agent(max_packet=600)
+    flow = a.flow(*V4)
+    b = agent(queue_bytes=1024, max_packet=4096)
+    flow_b = b.flow(*V4)
+    big = bytearray(3000)
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.capture(flow, OUT, INVITE, 0)
+        b.capture(flow_b, OUT, big, 3000)
+        a.poll()
+
+    return step
+
+
+def a_report_with_chunks():
+    a = agent()
+    flow = a.flow(*V4, kind=34, chunks={MOS: 2, 0x23: 4})
+
+    def step():
+        flow.put(MOS, 410)
+        flow.put(0x23, 17)
+        a.capture(flow, OUT, b'{"MOS":4.1}', 11, b"c1@192.0.2.10")
+        a.poll()
+
+    return step
+
+
+def disabled():
+    a = agent()
+    flow = a.flow(*V4)
+    a.enabled = False
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+
+    return step
+
+
+def idle_and_counters():
+    a = agent()
+
+    def step():
+        a.poll()
+        a.stats()
+
+    return step
+
+
+def stamps_at_the_wrap_of_ticks():
+    a = agent(ticks=Ticks(0x3FFFFFFF))
+    flow = a.flow(*V4, kind=LOG)
+
+    def step():  # from 2^30 - 1 to 0, no time passing, and back
+        a.capture(flow, OUT, b"x", 1)
+        a.capture(flow, OUT, b"x", 1)
+        a.ticks.now = 0
+        a.capture(flow, OUT, b"x", 1)
+        a.poll()
+        a.ticks.now = 0x3FFFFFFF
+        a.poll()
+
+    return step
+
+
+def tapped():
+    a = agent()
+    t = tap(Socket(), a, V4[0])
+    peer = ("192.0.2.20", 5070)
+
+    def step():
+        t.sendto(INVITE, peer)
+        a.poll()
+
+    return step
+
+
+def tapped_by_a_flood_of_peers():
+    a = agent(flows=2)
+    t = tap(Socket(), a, V4[0])
+    peers = [("192.0.2.%d" % (i % 250), 5000 + i) for i in range(40)]
+    peers += [b"\x02\x00\x13\xc4" + bytes((10, 0, 0, i)) + bytes(8) for i in range(40)]
+    at = [0]
+
+    def step():
+        at[0] = (at[0] + 1) % 80
+        t.sendto(INVITE, peers[at[0]])
+        a.poll()
+
+    for _ in range(80):
+        step()
+    return step
+
+
+def real_socket():
+    import socket
+
+    addr = socket.getaddrinfo("127.0.0.1", 9)[0][-1]
+    drain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for port in range(20000, 60000, 7):
+        addr = socket.getaddrinfo("127.0.0.1", port)[0][-1]
+        try:
+            drain.bind(addr)
+            break
+        except OSError:
+            pass
+    a = agent(UdpLink(["127.0.0.1:%d" % port]))
+    flow = a.flow(*V4)
+    a.keep = drain
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+
+    step()
+    assert a.stats()["sent"] == 1
+    return step
+
+
+def bad_object():
+    def step():
+        return bytes(600)
+
+    return step
+
+
+def bad_big_int():
+    # Only a build with 31-bit ints pays for this.
+    a = [0x3FFFFFFF]
+
+    def step():
+        return a[0] + 1
+
+    return step
+
+
+def bad_frame():
+    # Passes heap_lock and leaves nothing behind: only mem_total sees it.
+    def wide(a, b, c, d, e, f, g, h, i, j, k, m):
+        return a
+
+    def step():
+        return call(wide)
+
+    def call(f):
+        return f(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+
+    return step
+
+
+CASES = (
+    sip,
+    sip_ipv6,
+    given_id_from_a_bytearray,
+    wrapping_and_dropping_the_oldest,
+    dropping_the_newest,
+    cut_empty_and_too_big,
+    a_report_with_chunks,
+    disabled,
+    idle_and_counters,
+    stamps_at_the_wrap_of_ticks,
+    tapped,
+    tapped_by_a_flood_of_peers,
+    real_socket,
+    bad_object,
+    bad_big_int,
+    bad_frame,
+)
+
+total = getattr(micropython, "mem_total", None)
+
+
+def run(step, n):
+    for _ in range(n):
+        step()
+
+
+def nothing():
+    pass
+
+
+def locked(step):
+    gc.collect()
+    micropython.heap_lock()
+    try:
+        run(step, 100)
+        verdict = "ok"
+    except MemoryError:
+        verdict = "MemoryError"
+    micropython.heap_unlock()
+    return verdict
+
+
+def asked(step):
+    if not total:
+        return None
+    t0 = total()
+    run(nothing, PACKETS)
+    t1 = total()
+    run(step, PACKETS)
+    t2 = total()
+    return (t2 - t1) - (t1 - t0)
+
+
+def net(step):
+    gc.collect()
+    gc.disable()
+    a = gc.mem_alloc()
+    run(step, PACKETS)
+    b = gc.mem_alloc()
+    gc.enable()
+    return b - a
+
+
+for case in CASES:
+    if case is real_socket and sys.platform == "webassembly":
+        continue
+    step = case()
+    run(step, 3)
+    result = {"case": case.__name__, "net": net(step), "asked": asked(step)}
+    result["lock"] = locked(step)
+    print(json.dumps(result))
+print(json.dumps({"native": "uhep._plain" not in sys.modules}))

@@ -1,0 +1,68 @@
+"""The agent's own tests on the interpreters that test_device.py does not reach.
+
+Its hot path exists twice, as machine code and as bytecode. test_device.py runs the tests of
+device/test_capture_*.py on CPython (bytecode) and on the unix port (machine code); here the
+same files run on the unix port with the bytecode, and on a 32-bit build with ints of 31 bits,
+as on an ESP32.
+"""
+
+import functools
+import os
+import subprocess
+
+import pytest
+from conftest import NPM, ROOT
+from test_device import DEVICE, each_test
+
+WASM = NPM / "@micropython/micropython-webassembly-pyscript/micropython.mjs"
+# The socket module that the 32-bit build lacks is not used in these; a file system it has.
+CAPTURE = list(each_test("test_capture_*.py"))
+
+
+def unix(micropython, script, *args):
+    """The output of a script of device/ under the unix port."""
+    return _output([micropython, "-X", "heapsize=1M", str(DEVICE / script), *args])
+
+
+def wasm(script, *args):
+    """The output of a script of device/ under the 32-bit build."""
+    return _output(
+        ["node", str(ROOT / "host_tests/wasm.mjs"), str(WASM), str(ROOT / "lib"), str(DEVICE)]
+        + [script, *args]
+    )
+
+
+def _output(command):
+    done = subprocess.run(
+        command,
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:.frozen"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        timeout=300,
+    )
+    return done.stdout
+
+
+@functools.cache
+def _plain(micropython, module):
+    return unix(micropython, "run.py", module, "plain")
+
+
+@functools.cache
+def _wasm(module):
+    return wasm("run.py", module)
+
+
+@pytest.mark.parametrize("module, name", CAPTURE)
+def test_unix_bytecode(micropython, module, name):
+    output = _plain(micropython, module)
+    assert f"PASS {name}\n" in output, output
+
+
+@pytest.mark.peer("wasm")
+@pytest.mark.parametrize("module, name", CAPTURE)
+def test_32_bit(module, name):
+    output = _wasm(module)
+    assert f"PASS {name}\n" in output, output

@@ -1,0 +1,98 @@
+"""No allocation per packet, by three instruments, on each interpreter (device/alloc_proof.py)."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from conftest import ROOT
+from test_interpreters import unix, wasm
+
+# Bytecode frames over 11 words come from the heap on each call (py/objfunc.c). These
+# functions run when a thing is made, or when something has gone wrong.
+MAY_BE_LARGE = {
+    "agent.py": {"<module>", "__init__", "flow"},
+    "clock.py": {"set", "_date_back"},
+    "flow.py": {"address", "__init__", "<listcomp>"},
+    "link.py": {"open"},
+    "port.py": {"<module>"},
+    "_plain.py": {"_again"},
+    "tap.py": {"recvfrom_into"},  # CPython's
+}
+
+
+def cases(output):
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    assert lines and "native" in lines[-1], output
+    return {c["case"]: c for c in lines[:-1]}, lines[-1]["native"]
+
+
+def check(found, instruments):
+    good = [case for name, case in found.items() if not name.startswith("bad")]
+    assert len(good) >= 12
+    for case in good:
+        assert case["lock"] == "ok", case
+        assert case["net"] == 0, case
+        assert case["asked"] == (0 if "asked" in instruments else None), case
+    # The instruments do see what there is to see.
+    bad = found["bad_object"]
+    assert bad["lock"] == "MemoryError" and bad["net"] > 0
+    if "asked" in instruments:
+        assert bad["asked"] > 0
+        frame = found["bad_frame"]
+        assert frame["asked"] > 0 and frame["lock"] == "ok" and frame["net"] == 0
+
+
+def test_machine_code(micropython):
+    found, native = cases(unix(micropython, "alloc_proof.py"))
+    assert native
+    assert "real_socket" in found
+    check(found, ("lock", "net", "asked"))
+
+
+def test_bytecode(micropython):
+    found, native = cases(unix(micropython, "alloc_proof.py", "plain"))
+    assert not native
+    check(found, ("lock", "net", "asked"))
+
+
+@pytest.mark.peer("wasm")
+def test_32_bit():
+    found, native = cases(wasm("alloc_proof.py"))
+    assert not native
+    check(found, ("lock", "net"))
+    big = found["bad_big_int"]  # 2^30 is an object here, as on an ESP32
+    assert big["lock"] == "MemoryError" and big["net"] > 0
+
+
+def frames(micropython, path, *modules):
+    """[(file, function, words)] of all bytecode of these modules, found on `path`."""
+    out = subprocess.run(
+        [micropython, "-v", "-v", "-c", "import " + ", ".join(modules)],
+        env={"MICROPYPATH": f"{path}:.frozen"},
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+    )
+    pattern = r"File (\S+), code block '(\S+)'.*?\(N_STATE (\d+)\)\n\(N_EXC_STACK (\d+)\)"
+    return [
+        (m[1].rpartition("/")[2], m[2], int(m[3]) + 3 * int(m[4]))
+        for m in re.finditer(pattern, out.stdout + out.stderr, re.DOTALL)
+    ]
+
+
+def test_frames_fit_the_stack(micropython):
+    names = ["agent", "ring", "clock", "link", "flow", "tap", "aio", "_plain"]
+    found = frames(micropython, ROOT / "lib", *[f"uhep.{n}" for n in names])
+    assert {f"{n}.py" for n in names} <= {file for file, _, _ in found}
+    large = {(file, name) for file, name, words in found if words > 11}
+    assert large <= {(file, name) for file, names in MAY_BE_LARGE.items() for name in names}
+
+
+def test_a_large_frame_is_seen(micropython, tmp_path):
+    (tmp_path / "wide.py").write_text(
+        "def wide(a, b, c, d, e, f, g, h, i, j):\n    return a + b\ndef narrow(a):\n    return a\n"
+    )
+    found = {name: words for _, name, words in frames(micropython, tmp_path, "wide")}
+    assert found["wide"] == 12 and found["narrow"] <= 11
