@@ -80,6 +80,7 @@ class Phone:
         )
         return {
             "device": self.settings["name"],
+            "sip_port": self.settings["sip_port"],
             "sip": {
                 "sent": self.transport.sent,
                 "received": self.transport.received,

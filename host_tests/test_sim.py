@@ -11,7 +11,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from uhep_tools.sim import Device, SimError, free_udp_ports, heap_option
+from uhep_tools.sim import (
+    ROOT,
+    Device,
+    SimError,
+    find_micropython,
+    free_udp_ports,
+    heap_option,
+)
 
 TIMEOUT_S = 30
 UHEP = str(Path(sys.executable).parent / "uhep")
@@ -237,3 +244,33 @@ def test_wrong_use(tmp_path, arguments, said):
     )
     assert done.returncode == 1
     assert said in done.stderr and "Traceback" not in done.stderr
+
+
+METER = """
+import meter
+
+class Wasteful:
+    def capture(self, flow, way, buf, n, cid=None):
+        bytearray(1000)
+        return True
+
+agent = meter.MeteredAgent({"capture_address": "127.0.0.1:9"})
+flow = agent.flow(("127.0.0.1", 1), ("127.0.0.1", 2))
+agent.capture(flow, 0, b"x" * 99, 99)
+print(agent.asked)
+meter.Agent = Wasteful
+agent.capture(flow, 0, b"x" * 99, 99)
+print(agent.asked)
+"""
+
+
+def test_the_meter_sees_what_a_capture_allocates(tmp_path):
+    path = f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"
+    done = subprocess.run(
+        [find_micropython(), "-c", METER],
+        env={**os.environ, "MICROPYPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    frugal, wasteful = map(int, done.stdout.split())
+    assert frugal == 0 and wasteful >= 1000

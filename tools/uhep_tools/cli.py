@@ -6,7 +6,7 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
-from uhep_tools.commands import decode, serve, show, sim
+from uhep_tools.commands import decode, demo, serve, show, sim
 
 app = typer.Typer(
     name="uhep",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 
 app.command("decode")(decode.command)
+app.command("demo")(demo.command)
 app.command("serve")(serve.command)
 app.command("show")(show.command)
 app.command("sim")(sim.command)
