@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, ip_address
 
 import pytest
 from conftest import SOAK
-from hepmake import chunk, frame, good
+from harmless import LARGEST, assert_harmless
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peers import agent as device
@@ -18,48 +18,7 @@ from peers import relay
 from uhep import IN, OUT, Agent
 from uhep_tools.hep import decode
 
-LARGEST = {"homer": 65507, "kamailio": 65507, "sngrep": 20479}
 LABEL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-"
-
-
-def walk(packet):
-    """(offset, vendor, type, length) of each chunk, read as bluntly as Kamailio does."""
-    at, found = 6, []
-    while at + 6 <= len(packet):
-        vendor, kind, length = (int.from_bytes(packet[at + i : at + i + 2]) for i in (0, 2, 4))
-        found.append((at, vendor, kind, length))
-        assert length >= 6, f"chunk {kind:#x} of length {length}: a reader could loop for ever"
-        at += length
-    assert at == len(packet)
-    return found
-
-
-def assert_harmless(packet, profile):
-    """None of what ends a receiver, or has it read octets that are not ours."""
-    assert packet[:4] == b"HEP3"
-    # Kamailio and sngrep believe the header: a longer one makes them read older packets.
-    assert int.from_bytes(packet[4:6]) == len(packet) <= LARGEST[profile]
-    found = walk(packet)
-    kinds = [kind for _, _, kind, _ in found]
-    # Kamailio ends without a family, a protocol or a type chunk.
-    assert {1, 2, 11} <= set(kinds)
-    widths = {kind: length - 6 for _, _, kind, length in found}
-    assert widths[1] == widths[2] == widths[11] == 1
-    # It ends, too, if a report's family is not that of its addresses.
-    family = packet[found[kinds.index(1)][0] + 6]
-    addresses = {2: {3: 4, 4: 4}, 10: {5: 16, 6: 16}}[family]
-    assert {kind: widths[kind] for kind in (3, 4, 5, 6) if kind in widths} == addresses
-    # It looks for the correlation id's end at the next zero octet.
-    for at, _, kind, length in found:
-        if kind == 17:
-            assert packet[at + length : at + length + 1] == b"\0"
-            assert 0 not in packet[at + 6 : at + length]
-    # sngrep ends at a key above 100 octets. Over TCP Kamailio takes a payload that comes first
-    # for SIP; Wireshark reads it to the packet's end.
-    assert widths.get(14, 0) <= 99
-    assert kinds[-1] == 15
-    # Homer and hep-js take a vendor's chunks for generic ones.
-    assert {vendor for _, vendor, _, _ in found} == {0}
 
 
 def ends(local, remote):
@@ -114,35 +73,6 @@ class Sink:
 
     def close(self):
         pass
-
-
-HARMFUL = {
-    "Kamailio: no family": good({0x01: None}),
-    "Kamailio: no protocol": good({0x02: None}),
-    "Kamailio: no type": good({0x0B: None}),
-    "Kamailio: family 10, IPv4": good({0x01: b"\x0a", 0x0B: b"\x05"}),
-    "Kamailio: longer header": frame(good()[6:], total=len(good()) + 300),
-    "Kamailio: header alone": b"HEP3",
-    "Kamailio: correlation last": frame(good({0x11: None})[6:], chunk(0x11, b"c1")),
-    "Kamailio: NUL in correlation": good({0x11: b"a\0b"}),
-    "Kamailio: payload first": frame(chunk(0x0F, b"X"), good({0x0F: None})[6:]),
-    "sngrep: payload chunk length": good({0x0F: None}, last=chunk(0x0F, b"", length=5)),
-    "sngrep: key": good({0x0E: b"k" * 101}),
-    "sngrep: size": good({0x0F: b"X" * 20480}),
-    "Homer: vendor chunk": good({0x0F: None}, last=chunk(1, b"", vendor=4) + chunk(0x0F, b"X")),
-    "all: chunk length 0": good({0x0F: None}, last=chunk(0x0F, b"X", length=0)),
-}
-
-
-@pytest.mark.parametrize("what", HARMFUL)
-def test_harm_is_seen(what):
-    """What is known to end a receiver does not pass for harmless."""
-    with pytest.raises(AssertionError):
-        assert_harmless(HARMFUL[what], "sngrep")
-
-
-def test_good_is_harmless():
-    assert_harmless(good(), "sngrep")
 
 
 hosts = st.one_of(

@@ -1,11 +1,11 @@
-"""HEP of other senders, live: what our decoder reads is what was said on the wire."""
+"""HEP of programs that watch calls, live: our decoder reads what was said on the wire."""
 
 import json
 import time
 from collections import Counter
 
 import pytest
-from peers import hepjs, kamailio, listener, rtp, rtpengine, sipp, sngrep
+from peers import kamailio, listener, rtp, rtpengine, sipp, sngrep
 from uhep_tools.hep import decode
 
 PROTO = {"udp": 17, "tcp": 6}
@@ -208,66 +208,6 @@ def test_rtpengine_reports(tmp_path, collector, hep_over):
         assert packet.cid == b"call-1@uhep.test"
         assert packet.node_id == rtpengine.CAPTURE_ID
         assert packet.lint == []
-
-
-_INFO = {
-    "protocolFamily": 2,
-    "protocol": 17,
-    "srcIp": "192.0.2.10",
-    "dstIp": "203.0.113.255",
-    "srcPort": 5060,
-    "dstPort": 65535,
-    "timeSeconds": 1767225600,
-    "timeUseconds": 999999,
-    "payloadType": 1,
-    "captureId": 4294967295,
-    "capturePass": "sesame",
-    "hepNodeName": "ams01",
-}
-
-
-@pytest.mark.peer("hep-js")
-@pytest.mark.parametrize(
-    "payload, changes",
-    [
-        ("OPTIONS sip:a SIP/2.0\r\n\r\n", {}),
-        ('{"ssrc":1}', {"payloadType": 5, "correlation_id": "c1@x", "protocol": 6}),
-        ("a log line", {"payloadType": 100, "correlation_id": "c2@x", "captureId": 0}),
-        ("{}", {"proto_type": 32, "payloadType": 32, "correlation_id": "c3@x", "mos": 410}),
-        ("X" * 60000, {"correlation_id": "c4@x"}),
-    ],
-    ids=["sip", "rtcp", "log", "mos", "60000 octets"],
-)
-def test_hepjs_encodes(payload, changes):
-    """hep-js encodes: every field, MOS, 60,000 octets of payload"""
-    info = _INFO | changes
-    [octets] = hepjs.encode([(payload, info)])
-    packet = decode(octets)
-    read = {
-        "protocolFamily": packet.family,
-        "protocol": packet.proto,
-        "srcIp": packet.src,
-        "dstIp": packet.dst,
-        "srcPort": packet.sport,
-        "dstPort": packet.dport,
-        "timeSeconds": packet.sec,
-        "timeUseconds": packet.usec,
-        "payloadType": packet.type,
-        "captureId": packet.node_id,
-        "capturePass": packet.key.decode(),
-        "hepNodeName": packet.node_name.decode(),
-    }
-    assert read == {name: info[name] for name in read}
-    assert packet.payload == payload.encode()
-    assert packet.cid == (info["correlation_id"].encode() if "correlation_id" in info else None)
-    assert packet.mos == info.get("mos")
-
-
-@pytest.mark.peer("hep-js")
-def test_hepjs_cuts_text_beyond_ascii():
-    """hep-js counts characters, not octets: its own cut is read as what is on the wire"""
-    [octets] = hepjs.encode([("Zoë: grüße", _INFO)])
-    assert decode(octets).payload == "Zoë: grü".encode()
 
 
 def _call_id(call):

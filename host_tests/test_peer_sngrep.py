@@ -1,7 +1,7 @@
-"""sngrep and hep-js as readers of what the agent sends."""
+"""sngrep as a reader of what the agent sends."""
 
 import pytest
-from peers import agent, hepjs, messages, relay, sngrep, tshark
+from peers import agent, messages, relay, sngrep, tshark
 from uhep_tools.hep import decode
 
 # sngrep writes a pcap of IPv4 and UDP, takes packets below 20480 octets, and of SIP only what
@@ -71,42 +71,3 @@ def test_sngrep_refuses_key(micropython, tmp_path):
 
     frames = tshark.read(collector.pcap, sip_ports=[5060])
     assert [bytes.fromhex(frame["udp.payload"]) for frame in frames] == [taken[0].payload]
-
-
-# hep-js turns octets that are no UTF-8 into something else.
-TO_HEPJS = [
-    *messages.CALL,
-    *messages.CALL_TCP,
-    *messages.CALL_V6,
-    *(each for each in messages.AWKWARD if each.says["callid"] != "binary-1"),
-    *messages.RTCP,
-    *messages.LOGS,
-]
-
-
-@pytest.mark.peer("hep-js")
-def test_hepjs_reads(micropython, tmp_path):
-    """hep-js decodes: every field but IPv6 addresses, node name, types 1, 5, 100"""
-    with relay.relay(lambda packet: None) as tee:
-        agent.send(micropython, tmp_path, f"127.0.0.1:{tee.port}", TO_HEPJS)
-    read = hepjs.decode(tee.packets)
-
-    for capture, octets, found in zip(TO_HEPJS, tee.packets, read, strict=True):
-        packet = decode(octets)
-        cid = capture.cid.decode() if capture.cid else capture.says["callid"]
-        expected = {
-            "protocolFamily": capture.family,
-            "protocol": capture.proto,
-            "srcPort": capture.source[1],
-            "dstPort": capture.destination[1],
-            "timeSeconds": packet.sec,
-            "timeUseconds": packet.usec,
-            "payloadType": capture.kind,
-            "captureId": agent.CONFIG["capture_id"],
-            "capturePass": agent.CONFIG["capture_password"],
-            "hepNodeName": agent.CONFIG["capture_name"],
-            "correlation_id": cid,
-        }
-        if capture.family == 2:
-            expected |= {"srcIp": capture.source[0], "dstIp": capture.destination[0]}
-        assert found == {"rcinfo": expected, "payload": capture.payload.decode()}
