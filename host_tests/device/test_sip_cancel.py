@@ -23,6 +23,18 @@ def test_cancel():
     assert pair.starts()[3:] == ["CANCEL", "200 CANCEL", "487 INVITE", "ACK"]
 
 
+def test_answers_to_cancel_and_invite_have_one_tag():
+    pair, call = ringing()
+    call.hang_up()
+    pair.run(100)
+    sent = {start(data): data for _, _, data in pair.network.log}
+    tags = {
+        sent[each].split(b"\r\nTo: ", 1)[1].split(b"\r\n", 1)[0]
+        for each in ("180 INVITE", "200 CANCEL", "487 INVITE")
+    }
+    assert len(tags) == 1 and b";tag=" in tags.pop()
+
+
 def test_cancel_is_made_good():
     for what in ("CANCEL", "200 CANCEL", "487 INVITE", "ACK"):
         pair, call = ringing()

@@ -129,6 +129,8 @@ def test_name_addr():
     assert header.param("sip:bob@b ; TAG = 2;lr", "tag") == "2"
     assert header.param("sip:bob@b;tag=2;lr", "lr") == ""
     assert header.uri("") == ""
+    assert header.uri('"a\\\\" <sip:b>') == "sip:b"
+    assert header.uri('"a\\" <sip:b>" <sip:c>') == "sip:c"
     assert header.uri('"unclosed <sip:x>') == '"unclosed <sip:x>'
 
 

@@ -165,6 +165,27 @@ def test_repeated_requests_get_the_same_answer():
     assert peer.phone.states == ["ringing"]
 
 
+def test_requests_that_only_look_alike():
+    """What tells transactions apart: the branch, if it is one, and who sent it (17.2.3)."""
+    peer = Peer()
+    options = peer.request(b"OPTIONS")
+    first = peer.send(options)[0]
+    other = peer.send(options.replace(b"192.0.2.8:5070;", b"192.0.2.9:5070;"))[0]
+    assert first.get("to") != other.get("to")
+    no_branch = options.replace(b"branch=z9hG4bK1", b"branch=z9hG4bK")  # RFC 4475 3.2.1
+    first = peer.send(no_branch)[0]
+    assert peer.send(no_branch)[0].get("to") == first.get("to")
+    other = peer.send(no_branch.replace(b"Call-ID: c", b"Call-ID: d"))[0]
+    assert first.get("to") != other.get("to")
+
+
+def test_what_makes_a_dialog_says_who_we_are():
+    peer = Peer()
+    for answer in peer.send(peer.request(b"INVITE", body=SDP))[1:]:
+        assert answer.get("contact") == "<sip:phone@192.0.2.2:5060>", answer.status
+        assert "BYE" in answer.get("allow")
+
+
 def test_response_goes_where_the_request_came_from():
     peer = Peer()
     via = peer.send(peer.request(b"OPTIONS"))[0].get("via")
@@ -228,6 +249,28 @@ def test_answer_with_a_contact_that_leads_nowhere():
     assert call.state == "ended" and peer.phone.states.count("ended") == 1
 
 
+def test_refusal_after_the_answer_changes_nothing():
+    peer = Peer()
+    call = peer.phone.agent.call("sip:peer@192.0.2.8:5070")
+    ok = message.reply(peer.run(50)[0], 200, "p")
+    ok.body = SDP
+    assert [each.method for each in peer.send(ok.encode())] == ["ACK"]
+    assert peer.send(ok.encode().replace(b"200 OK", b"486 Busy")) == []
+    assert call.state == "talking"
+
+
+def test_bye_that_is_being_tried_is_sent_less_often():
+    peer = Peer()
+    peer.call()
+    peer.phone.agent.calls[0].hang_up()
+    bye = peer.run(50)[0]
+    assert peer.send(message.reply(bye, 100).encode()) == []
+    assert len(peer.run(1000)) == 1  # the one that was due already
+    assert len(peer.run(8000)) == 2  # then every 4 s (RFC 3261 17.1.2.2)
+    peer.send(message.reply(bye, 200).encode())
+    assert peer.phone.states[-1] == "ended" and peer.run(8000) == []
+
+
 def test_refusal_is_acked_each_time_and_told_once():
     peer = Peer()
     call = peer.phone.agent.call("sip:peer@192.0.2.8:5070")
@@ -247,7 +290,10 @@ def test_within_the_call():
     assert statuses(peer.send(peer.request(b"OPTIONS", peer.to, seq=2))) == [200]
     assert statuses(peer.send(peer.request(b"INFO", peer.to, seq=3))) == [405]
     assert statuses(peer.send(peer.request(b"INVITE", peer.to, seq=4, body=SDP))) == [488]
-    assert statuses(peer.send(peer.request(b"OPTIONS", peer.to, seq=3))) == [500]
+    assert statuses(peer.send(peer.request(b"OPTIONS", peer.to, seq=4))) == [500]
+    for wrong, right in ((b"Call-ID: x", b"Call-ID: c"), (b";tag=x", b";tag=p")):
+        bye = peer.request(b"BYE", peer.to, seq=5).replace(right, wrong)
+        assert statuses(peer.send(bye)) == [481]
     assert peer.phone.states[-1] == "talking"
     assert statuses(peer.send(peer.request(b"BYE", peer.to, seq=5))) == [200]
     assert peer.phone.states[-1] == "ended"

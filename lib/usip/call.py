@@ -118,7 +118,7 @@ class Outgoing(Call):
             return
         try:
             self.media.accept(response.body)
-        except (ValueError, IndexError):
+        except ValueError:
             self._bye("no PCMU in the answer", 488)
             return
         self.media.start()
@@ -144,7 +144,7 @@ class Incoming(Call):
         if offered:
             try:
                 self._answer = self.media.answer(offered)
-            except (ValueError, IndexError):
+            except ValueError:
                 self.invite.reply(488)
                 self._enter(ENDED, "no PCMU in the offer", 488)
                 return
@@ -181,7 +181,7 @@ class Incoming(Call):
         if not self._answer:
             try:
                 self.media.accept(ack.body)
-            except (ValueError, IndexError):
+            except ValueError:
                 self._bye("no PCMU in the answer", 488)
                 return
             self.media.start()

@@ -103,7 +103,7 @@ class Transactions:
             return
         try:
             self.user.on_request(server)
-        except (ValueError, IndexError):  # a field that was needed holds nonsense
+        except ValueError:  # a field that was needed holds nonsense
             if not server.answered:
                 server.reply(400)
 
