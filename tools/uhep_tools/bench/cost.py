@@ -1,0 +1,62 @@
+"""What a capture costs, by the side of a bare write of the same packet in the same process."""
+
+from statistics import median, quantiles
+
+from uhep_tools.bench import goals
+from uhep_tools.bench.machine import unix
+
+PATHS = ("native", "bytecode")  # variants of the agent's hot path
+_BARE = "write"
+
+
+def measure(rounds: int) -> dict:
+    """Both variants of the hot path, each in a process of its own. Raises BenchError.
+
+    Times are microseconds a packet: medians of so many rounds, and the quartiles around them.
+    """
+    runs = {path: unix("cost.py", path, str(rounds)) for path in PATHS}
+    shared = ("interpreter", "sip_octets", "hep_octets", "packets")
+    return {
+        **{key: runs[PATHS[0]][key] for key in shared},
+        "rounds": rounds,
+        "paths": {path: _figures(run) for path, run in runs.items()},
+    }
+
+
+def _figures(run: dict) -> dict:
+    rows = {name: _row(found, run["packets"]) for name, found in run["subjects"].items()}
+    for row in rows.values():
+        row["ratio"] = row["us"] / rows[_BARE]["us"]
+    both = rows["capture_poll"]
+    both |= goals.against(goals.WRITE_RATIO, both["ratio"])
+    return {
+        "hot_path": run["hot_path"],
+        "rows": rows,
+        "tap_ratio": rows["tapped_sendto"]["us"] / rows["sendto"]["us"],
+        "parts_us": _parts({name: row["us"] for name, row in rows.items()}),
+    }
+
+
+def _row(found: dict, packets: int) -> dict:
+    times = [us / packets for us in found["round_us"]]
+    low, _, high = quantiles(times, n=4)
+    return {
+        "us": median(times),
+        "quartiles_us": [low, high],
+        "octets": {key: found[key] for key in ("mem_total", "mem_alloc")},
+        "heap_lock": found["heap_lock"],
+    }
+
+
+def _parts(us: dict[str, float]) -> dict[str, float]:
+    """Where the time of capture and poll goes; the sum of the parts is that time.
+
+    Measured apart, each runs in warm caches; `rest` is what they cost more in turn.
+    """
+    return {
+        "call_id": us["capture"] - us["capture_no_id"],
+        "frame_copy": us["capture_no_id"],
+        "poll": us["capture_poll_sink"] - us["capture"],
+        "write": us[_BARE],
+        "rest": us["capture_poll"] - us["capture_poll_sink"] - us[_BARE],
+    }

@@ -1,0 +1,122 @@
+"""The figures as tables for a terminal of 80 columns or more."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+from rich.text import Text
+
+_ROWS = {
+    "write": "sock.write(packet, 0, n)",
+    "capture_poll": "capture + poll",
+    "capture_poll_sink": "  with a write that is empty",
+    "capture": "capture",
+    "capture_given": "  with the Call-ID given",
+    "capture_no_id": "  without correlation id",
+    "disabled": "  of a disabled agent",
+    "naive": "naive b''.join encoder",
+    "naive_sendto": "  and sendto",
+    "sendto": "sendto of the SIP",
+    "tapped_sendto": "  through a tap",
+}
+_PARTS = {
+    "call_id": "find the Call-ID, write its chunk",
+    "frame_copy": "make the frame, copy the payload",
+    "poll": "poll's own work",
+    "write": "sock.write",
+    "rest": "in turn rather than apart (caches)",
+}
+_HEAPS = {"mpy_default": ".mpy", "mpy_O3": ".mpy of -O3", "py": ".py"}
+
+
+def cost_tables(cost: dict) -> Iterator[Table]:
+    """A table for each variant of the hot path, then one of where the time goes."""
+    for path, found in cost["paths"].items():
+        yield _cost_table(f"What a packet costs: {found['hot_path']} ({path})", cost, found)
+    yield _parts_table(cost["paths"])
+
+
+def _cost_table(title: str, cost: dict, found: dict) -> Table:
+    table = Table(title=title, title_justify="left", caption_justify="left", caption_style="")
+    table.add_column("")
+    for name in ("us", "middle half", "x write", "mem_total", "mem_alloc", "heap_lock"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, label in _ROWS.items():
+        row = found["rows"][name]
+        low, high = row["quartiles_us"]
+        table.add_row(
+            label,
+            f"{row['us']:.2f}",
+            f"{low:.2f}-{high:.2f}",
+            f"{row['ratio']:.2f}",
+            f"{row['octets']['mem_total']:g}",
+            f"{row['octets']['mem_alloc']:g}",
+            "passes" if row["heap_lock"] else "fails",
+        )
+    both = found["rows"]["capture_poll"]
+    table.caption = Text.assemble(
+        f"{cost['sip_octets']} octets of SIP, {cost['hep_octets']} of HEP; medians of "
+        f"{cost['rounds']} rounds of {cost['packets']}; octets per packet\n",
+        f"capture + poll is {both['ratio']:.2f} x write; goal {both['goal']:g}: ",
+        _mark(both),
+        f"\nsendto through a tap is {found['tap_ratio']:.2f} x sendto",
+    )
+    return table
+
+
+def _parts_table(paths: dict) -> Table:
+    table = Table(title="Where the time of capture + poll goes", title_justify="left")
+    table.add_column("")
+    for path in paths:
+        table.add_column(f"{path} us", justify="right")
+        table.add_column("share", justify="right")
+    for name, label in _PARTS.items():
+        cells = [label]
+        for found in paths.values():
+            parts = found["parts_us"]
+            cells += [f"{parts[name]:.2f}", f"{parts[name] / sum(parts.values()):.0%}"]
+        table.add_row(*cells)
+    return table
+
+
+def size_tables(size: dict) -> Iterator[Table]:
+    """The files, then the heap if it could be measured."""
+    yield _files_table(size["mpy"])
+    if size["heap"]:
+        yield _heap_table(size["heap"])
+
+
+def _files_table(levels: dict) -> Table:
+    first, *_ = levels.values()
+    table = Table(title="Octets of .mpy that a UDP agent imports", title_justify="left")
+    table.add_column("")
+    for level in levels:
+        table.add_column(f"mpy-cross {level}", justify="right")
+    for module in first["modules"]:
+        table.add_row(module, *[f"{files['modules'][module]:,}" for files in levels.values()])
+    table.add_section()
+    _add_sum(table, "sum", [files["sum"] for files in levels.values()])
+    native = [f"{files['native']:,}" for files in levels.values()]
+    table.add_row("uhep._native for xtensawin", *native)
+    with_native = [files["sum_with_native"] for files in levels.values()]
+    _add_sum(table, "sum with it in place of uhep._plain", with_native)
+    return table
+
+
+def _add_sum(table: Table, label: str, sums: list[dict]) -> None:
+    cells = [Text.assemble(f"{each['octets']:,} ", _mark(each)) for each in sums]
+    table.add_row(f"{label}; goal {sums[0]['goal']:,}", *cells)
+
+
+def _heap_table(heaps: dict) -> Table:
+    table = Table(title="Octets of heap that stay, 32-bit build", title_justify="left")
+    table.add_column("modules loaded from")
+    table.add_column("without the ring", justify="right")
+    table.add_column("goal", justify="right")
+    table.add_column("")
+    for name, heap in heaps.items():
+        table.add_row(_HEAPS[name], f"{heap['octets']:,}", f"{heap['goal']:,}", _mark(heap))
+    return table
+
+
+def _mark(figure: dict) -> Text:
+    return Text("reached", "green") if figure["reached"] else Text("not reached", "red")

@@ -1,0 +1,66 @@
+"""What the agent weighs: octets of .mpy files, and of heap on a 32-bit build."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from uhep_tools.bench import goals, machine
+
+LEVELS = {"default": (), "O3": ("-O3",)}  # options of mpy-cross
+_PLAIN = "uhep._plain"
+_NATIVE = "uhep._native"
+_BOARD = "-march=xtensawin"
+_SMALL_INT = "-msmall-int-bits=31"
+
+
+def measure() -> dict:
+    """The files by level of optimisation, and the heap. Raises BenchError.
+
+    Without the 32-bit build, `heap` is empty and `left_out` says why.
+    """
+    absent = machine.wasm_absent()
+    if absent:
+        modules = machine.unix("imports.py")["modules"]
+    else:
+        modules = machine.wasm(machine.LIB, "imports.py")["modules"]
+    with TemporaryDirectory() as folder:
+        return {
+            "mpy": {
+                level: _files(modules, Path(folder) / level, options)
+                for level, options in LEVELS.items()
+            },
+            "heap": {} if absent else _heaps(modules, Path(folder)),
+            "left_out": absent,
+        }
+
+
+def _files(modules: list[str], folder: Path, options: tuple[str, ...]) -> dict:
+    octets = {name: machine.compile_mpy(name, folder, *options) for name in modules}
+    native = machine.compile_mpy(_NATIVE, folder, _BOARD, *options)
+    total = sum(octets.values())
+    return {
+        "modules": octets,
+        "native": native,
+        "sum": _octets(total, goals.MPY_OCTETS),
+        "sum_with_native": _octets(total - octets[_PLAIN] + native, goals.MPY_OCTETS),
+    }
+
+
+def _heaps(modules: list[str], folder: Path) -> dict:
+    found = {}
+    for level, options in LEVELS.items():
+        lib = folder / f"{level}-31"
+        for name in modules:
+            machine.compile_mpy(name, lib, _SMALL_INT, *options)
+        found[f"mpy_{level}"] = _heap(lib)
+    found["py"] = _heap(machine.LIB)
+    return found
+
+
+def _heap(lib: Path) -> dict:
+    """What stays after import and configuration, but for the ring's own octets."""
+    left = machine.wasm(lib, "configure.py")
+    return _octets(left["heap_octets"] - left["ring"], goals.HEAP_OCTETS)
+
+
+def _octets(value: int, goal: int) -> dict:
+    return {"octets": value, **goals.against(goal, value)}
