@@ -6,7 +6,7 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
-from uhep_tools.commands import decode, demo, serve, show, sim
+from uhep_tools.commands import bench, decode, demo, expect, serve, show, sim
 
 app = typer.Typer(
     name="uhep",
@@ -17,8 +17,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command("bench")(bench.command)
 app.command("decode")(decode.command)
 app.command("demo")(demo.command)
+app.command("expect")(expect.command)
 app.command("serve")(serve.command)
 app.command("show")(show.command)
 app.command("sim")(sim.command)

@@ -11,6 +11,7 @@ from uhep_tools.faults import HepError
 from uhep_tools.frame import HEADER, MAGIC, frame_length
 from uhep_tools.hextext import parse_hex
 from uhep_tools.record import ReadError, Record
+from uhep_tools.tables import REJECTS, Reject
 
 _SQLITE = b"SQLite format 3\0"
 _CAPTURES = (
@@ -103,11 +104,24 @@ def read_json(text: str) -> Iterator[Record]:
 
 def read_database(path: Path) -> Iterator[Record]:
     """The packets of a capture server's database, in the order of arrival."""
+    query = "SELECT id, received_us, peer, raw FROM packets ORDER BY id"
+    for row, received_us, peer, raw in _select(path, query):
+        yield Record(raw, f"row {row}", received_us, peer)
+
+
+def read_rejects(path: Path) -> Iterator[Reject]:
+    """What that capture server refused, as far as it is kept; nothing of any other file."""
+    with path.open("rb") as file:
+        if not file.read(len(_SQLITE)).startswith(_SQLITE):
+            return
+    query = f"SELECT {REJECTS.columns} FROM rejects ORDER BY id"
+    yield from (Reject(*row) for row in _select(path, query))
+
+
+def _select(path: Path, query: str) -> Iterator[tuple]:
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
         with sqlite3.connect(uri, uri=True) as database:
-            query = "SELECT id, received_us, peer, raw FROM packets ORDER BY id"
-            for row, received_us, peer, raw in database.execute(query):
-                yield Record(raw, f"row {row}", received_us, peer)
+            yield from database.execute(query)
     except sqlite3.Error as error:
         raise ReadError(f"no database of `uhep serve`: {error}") from None

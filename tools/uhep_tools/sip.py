@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from uhep_tools.text import printable
 
 _COMPACT = {
-    b"v": b"via",
-    b"f": b"from",
-    b"t": b"to",
-    b"i": b"call-id",
+    b"a": b"accept-contact",
+    b"b": b"referred-by",
     b"c": b"content-type",
+    b"e": b"content-encoding",
+    b"f": b"from",
+    b"i": b"call-id",
+    b"k": b"supported",
     b"l": b"content-length",
+    b"m": b"contact",
+    b"o": b"event",
+    b"r": b"refer-to",
+    b"s": b"subject",
+    b"t": b"to",
+    b"u": b"allow-events",
+    b"v": b"via",
+    b"x": b"session-expires",
 }
 _WANTED = {b"via", b"from", b"to", b"call-id", b"content-type", b"cseq"}
 
@@ -59,18 +69,15 @@ class SipText:
 
 def read(data: bytes) -> SipText:
     """Read a SIP message, whole or cut; header names in any case, compact or folded."""
-    start = _START.match(data).end()
-    end = _END.search(data, start)
-    head = data[start : end.start() if end else len(data)]
-    lines = _FOLD.sub(b" ", head).split(b"\n")
-    headers = _headers(lines[1:])
+    lines, body = _head(data)
+    found = _headers(lines[1:])
     request = _REQUEST.fullmatch(lines[0])
     response = _RESPONSE.match(lines[0])
-    cseq = _CSEQ.match(headers.get(b"cseq", b""))
-    from_user, from_tag = _address(headers.get(b"from", b""))
-    to_user, to_tag = _address(headers.get(b"to", b""))
-    branch = _BRANCH.search(headers.get(b"via", b""))
-    call_id = headers.get(b"call-id")
+    cseq = _CSEQ.match(found.get(b"cseq", b""))
+    from_user, from_tag = _address(found.get(b"from", b""))
+    to_user, to_tag = _address(found.get(b"to", b""))
+    branch = _BRANCH.search(found.get(b"via", b""))
+    call_id = found.get(b"call-id")
     return SipText(
         method=printable(request[1]) if request else None,
         uri=printable(request[2]) if request else "",
@@ -84,9 +91,33 @@ def read(data: bytes) -> SipText:
         to_user=to_user,
         to_tag=to_tag,
         branch=printable(branch[1]) if branch else "",
-        content_type=printable(headers.get(b"content-type", b"").lower()),
-        body=end.end() if end else len(data),
+        content_type=printable(found.get(b"content-type", b"").lower()),
+        body=body,
     )
+
+
+def headers(data: bytes) -> dict[str, list[str]]:
+    """All values of each header, under its `long_name`, unfolded; not made printable."""
+    found: dict[str, list[str]] = {}
+    for line in _head(data)[0][1:]:
+        name, colon, value = line.decode("utf-8", "backslashreplace").partition(":")
+        if colon:
+            found.setdefault(long_name(name), []).append(value.strip())
+    return found
+
+
+def long_name(name: str) -> str:
+    """A header's name in lower case, v as via."""
+    name = name.strip().lower()
+    return _COMPACT.get(name.encode(), name.encode()).decode()
+
+
+def _head(data: bytes) -> tuple[list[bytes], int]:
+    """(first line and headers, unfolded, where the body begins)."""
+    start = _START.match(data).end()
+    end = _END.search(data, start)
+    head = data[start : end.start() if end else len(data)]
+    return _FOLD.sub(b" ", head).split(b"\n"), end.end() if end else len(data)
 
 
 def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
