@@ -38,16 +38,16 @@ def cost_tables(cost: dict) -> Iterator[Table]:
 def _cost_table(title: str, cost: dict, found: dict) -> Table:
     table = Table(title=title, title_justify="left", caption_justify="left", caption_style="")
     table.add_column("")
-    for name in ("us", "middle half", "x write", "mem_total", "mem_alloc", "heap_lock"):
+    for name in ("us", "x write", "middle half", "mem_total", "mem_alloc", "heap_lock"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, label in _ROWS.items():
         row = found["rows"][name]
-        low, high = row["quartiles_us"]
+        low, high = row["ratio_quartiles"]
         table.add_row(
             label,
             f"{row['us']:.2f}",
-            f"{low:.2f}-{high:.2f}",
             f"{row['ratio']:.2f}",
+            f"{low:.2f}-{high:.2f}",
             f"{row['octets']['mem_total']:g}",
             f"{row['octets']['mem_alloc']:g}",
             "passes" if row["heap_lock"] else "fails",

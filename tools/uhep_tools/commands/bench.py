@@ -35,15 +35,21 @@ def command(
 
     quiet = str(json_file) == "-"
     console = Console(highlight=False, quiet=quiet)
+
+    def show(tables):
+        for table in tables:
+            console.print(table)
+            console.print()
+
     both = cost == size
     figures = {}
     try:
         if cost or both:
             figures["cost"] = measure_cost(rounds)
-            console.print(*report.cost_tables(figures["cost"]), sep="\n\n", end="\n\n")
+            show(report.cost_tables(figures["cost"]))
         if size or both:
             figures["size"] = measure_size()
-            console.print(*report.size_tables(figures["size"]), sep="\n\n")
+            show(report.size_tables(figures["size"]))
             if figures["size"]["left_out"]:
                 typer.echo(f"No figures of the heap: {figures['size']['left_out']}", err=True)
         text = json.dumps(figures, indent=2) + "\n"
