@@ -12,7 +12,7 @@ from test_interpreters import unix, wasm
 # functions run when a thing is made, or when something has gone wrong.
 MAY_BE_LARGE = {
     "agent.py": {"<module>", "__init__", "flow"},
-    "clock.py": {"set", "_date_back"},
+    "clock.py": {"set"},
     "flow.py": {"address", "__init__", "<listcomp>"},
     "link.py": {"open"},
     "port.py": {"<module>"},

@@ -147,7 +147,7 @@ def cut_empty_and_too_big():
 
 def a_report_with_chunks():
     a = agent()
-    flow = a.flow(*V4, kind=34, chunks={MOS: 2, 0x23: 4})
+    flow = a.flow(*V4, kind=34, chunks={MOS: 0, 0x23: 0})
 
     def step():
         flow.put(MOS, 410)

@@ -215,12 +215,13 @@ def test_channel_is_the_correlation_id():
 def test_optional_chunks():
     a = agent()
     flow = a.flow(
-        HERE, THERE, kind=34, chunks={MOS: 2, R_FACTOR: 2, JITTER: 4, VLAN: 2, GROUP: b"site-7"}
+        HERE,
+        THERE,
+        kind=34,
+        chunks={MOS: 0, R_FACTOR: 93, JITTER: 0, VLAN: 4094, GROUP: b"site-7"},
     )
     flow.put(MOS, 410)
-    flow.put(R_FACTOR, 93)
     flow.put(JITTER, 70000)
-    flow.put(VLAN, 4094)
     for way in (IN, OUT):
         packet = sent(a, flow, way, b"{}", cid=b"c")
         assert field(packet, 0x20) == b"\x01\x9a"
@@ -238,6 +239,41 @@ def test_optional_chunks():
         pass
     else:
         assert False
+
+
+def test_what_does_not_fit_its_field():
+    a = agent()
+    for local, more in (
+        (("192.0.2.10", 65536), {}),
+        (("192.0.2.10", -1), {}),
+        (HERE, {"proto": 256}),
+        (HERE, {"kind": -1}),
+        (HERE, {"chunks": {MOS: 65536}}),
+        (HERE, {"chunks": {JITTER: -1}}),
+        (HERE, {"chunks": {1: 10}}),
+        (HERE, {"chunks": {15: 10}}),
+        (HERE, {"chunks": {GROUP: b""}}),
+        (HERE, {"chunks": {GROUP: b"a\0b"}}),
+        (HERE, {"chunks": {GROUP: b"g" * 65}}),
+    ):
+        try:
+            a.flow(local, THERE, **more)
+        except ValueError:
+            pass
+        else:
+            assert False, (local, more)
+
+
+def test_what_a_collector_does_not_take():
+    a = agent(profile="kamailio")
+    for kind in (34, 35):
+        flow = a.flow(HERE, THERE, kind=kind)
+        assert a.capture(flow, OUT, b"{}", 2, b"c") is False
+    assert a.stats()["unwanted"] == 2 and a.stats()["dropped"] == 2
+    assert drain(a) == []
+    assert a.capture(a.flow(HERE, THERE, kind=RTCP), OUT, b"{}", 2, b"c")
+    a = agent()
+    assert a.capture(a.flow(HERE, THERE, kind=34), OUT, b"{}", 2, b"c")
 
 
 def test_a_flow_moves_to_another_peer():

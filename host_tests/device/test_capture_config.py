@@ -40,8 +40,8 @@ def test_several_addresses():
 def test_bad_values():
     for key, value, right in (
         ("capture_address", "192.0.2.9", "host:port"),
-        ("capture_address", "192.0.2.9:0", "1 to 65535"),
-        ("capture_address", "192.0.2.9:65536", "1 to 65535"),
+        ("capture_address", "192.0.2.9:0", "host:port"),
+        ("capture_address", "192.0.2.9:65536", "host:port"),
         ("capture_address", "192.0.2.9:x", "host:port"),
         ("capture_address", ":9060", "host:port"),
         ("capture_address", "2001:db8::9:9060", "[IPv6]:port"),
@@ -77,8 +77,7 @@ def test_bad_values():
         text = error(config)
         assert text.startswith(key + ": "), text
         assert right in text, (text, right)
-        shown = value[-1] if isinstance(value, list) and value else value
-        assert repr(shown) in text, (text, value)
+        assert repr(value) in text, (text, value)
 
 
 def test_a_password_is_not_printed():
@@ -98,7 +97,7 @@ def test_no_address():
 
 def test_not_an_object():
     for config in ([], None, 5, "x"):
-        assert "not an object" in error(config)
+        assert "is an object" in error(config) and repr(config) in error(config)
 
 
 def test_profile_limits():
@@ -144,7 +143,7 @@ def test_load_rubbish():
     try:
         load(name)
     except ConfigError as e:
-        assert "not an object" in str(e)
+        assert "is an object" in str(e)
     else:
         assert False
     finally:

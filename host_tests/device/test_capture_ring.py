@@ -23,7 +23,10 @@ def serials(packets):
 
 def balance(a):
     s = a.stats()
-    assert s["captured"] == s["queued"] + s["dropped_newest"] + s["too_big"] + s["empty"], s
+    assert (
+        s["captured"]
+        == s["queued"] + s["dropped_newest"] + s["too_big"] + s["empty"] + s["unwanted"]
+    ), s
     assert s["queued"] == s["sent"] + s["dropped_oldest"] + s["waiting"], s
     assert s["dropped"] == s["dropped_oldest"] + s["captured"] - s["queued"], s
     return s

@@ -26,11 +26,11 @@ _PEAK_BYTES = const(11)
 _PEAK_RECORDS = const(12)
 _TRUNCATED = const(13)
 _QUEUED = const(14)
-_HI = const(19)
-_LO = const(20)
-_US = const(21)
-_T0 = const(22)
-_ZERO = const(23)
+_HI = const(20)
+_LO = const(21)
+_US = const(22)
+_T0 = const(23)
+_ZERO = const(24)
 
 _SLACK = const(256)
 _BURST = const(4)
@@ -76,9 +76,10 @@ def drain(st: ptr32, at: int, left: int, ring, write) -> int:
 
 @micropython.viper
 def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) -> int:
-    # Makes room for a record with n octets of payload from `buf` and writes all of it but
-    # the payload; i: ticks. Returns where the payload goes; -1: no room, -2: larger than the
-    # ring, or nothing. ids: octets of correlation id, which then is at `buf`; -1: the Call-ID.
+    # Makes room for a record with n octets of payload and writes all of it but the payload.
+    # i: ticks. ids: octets of correlation id, which stands at `buf`; -1: the Call-ID in it.
+    # Returns where the payload goes; -1: no room; -2: larger than the ring, or nothing; -3:
+    # the collector does not take this kind.
     now = i
     payload = n
     i = int(buf)
@@ -148,6 +149,8 @@ def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, b
                 ids = 255
 
     fixed = head[4] << 8 | head[5]
+    if fixed == 0:
+        return -3
     k = fixed + 6
     if ids:
         k += ids + 6

@@ -23,11 +23,11 @@ _PEAK_BYTES = const(11)
 _PEAK_RECORDS = const(12)
 _TRUNCATED = const(13)
 _QUEUED = const(14)
-_HI = const(19)
-_LO = const(20)
-_US = const(21)
-_T0 = const(22)
-_ZERO = const(23)
+_HI = const(20)
+_LO = const(21)
+_US = const(22)
+_T0 = const(23)
+_ZERO = const(24)
 
 _SLACK = const(256)
 _BURST = const(4)
@@ -144,7 +144,10 @@ def _header(self, at, cid, ids):
 
 
 def _frame(self, n, cid, ids):
-    # Where the payload goes; -1: no room; -2: larger than the ring, or nothing.
+    # Where the payload goes; -1: no room; -2: larger than the ring, or nothing; -3: the
+    # collector does not take this kind.
+    if not self._head[4] and not self._head[5]:
+        return -3
     total = _clip(self, (self._head[4] << 8 | self._head[5]) + (ids + 12 if ids else 6), n)
     n = _room(self._st, total, n)
     if n < 0:

@@ -28,6 +28,7 @@ _COUNTERS = (
     "dropped_oldest",
     "dropped_newest",
     "too_big",
+    "unwanted",
     "empty",
 )
 
@@ -67,6 +68,8 @@ class Agent:
         self.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], c["drop"] == "oldest")
         self.clock = Clock(ring, ticks, c["before_time"] == "zero")
         self.link = link or UdpLink(c["capture_address"])
+        # Kamailio takes every kind that it does not know for SIP.
+        self.unwanted = (34, 35) if c["profile"] == "kamailio" else ()
         self._tls = c["tls_proto"]
         self._by_channel = c["uuid_type"] == "channel"
         self._cid = None
@@ -85,8 +88,9 @@ class Agent:
     def flow(self, local, remote, proto=UDP, kind=SIP, chunks=()):
         """A Flow between (host, port) here and there; hosts are numeric or 4/16 octets.
 
-        chunks: {type: width or bytes} to add to its packets, changed by Flow.put.
-        Allocates: make one for each peer and keep it.
+        chunks: {type: value} to add to its packets, changed by Flow.put; see uhep.flow.
+        Allocates: make one for each peer and keep it. Raises ValueError for what does not
+        fit its field. A kind that the profile's collector does not take is never queued.
         """
         return Flow(self, local, remote, self._tls if proto == TLS else proto, kind, chunks)
 
@@ -98,7 +102,7 @@ class Agent:
     def stats(self):
         """Counters as a dict, which is made once and filled again on each call.
 
-        captured = queued + dropped_newest + too_big + empty, and
+        captured = queued + dropped_newest + too_big + empty + unwanted, and
         queued = sent + dropped_oldest + waiting.
         """
         d = self._stats
@@ -108,7 +112,7 @@ class Agent:
         d["waiting"] = st[3]
         d["waiting_bytes"] = st[6]
         d["sent"] = st[14] - st[15] - st[3]
-        i = st[16] + st[17] + st[18]
+        i = st[16] + st[17] + st[18] + st[19]
         d["captured"] = st[14] + i
         d["dropped"] = st[15] + i
         d["errors"] = self.link.errors
@@ -126,10 +130,11 @@ class Agent:
     # What the hot path calls when something is out of the ordinary.
 
     def _room(self, why, n):
-        # A packet of n octets did not fit (-1), or never will (-2): True if it may now.
+        # A packet of n octets did not fit (-1), never will (-2), or is not wanted (-3): True
+        # if it may now.
         if why == -1 and self.ring.evict():
             return True
-        self._st[16 if why == -1 else 17 if n > 0 else 18] += 1
+        self._st[19 if n <= 0 else 15 - why] += 1
         return False
 
     def _linked(self):
@@ -145,7 +150,7 @@ class Agent:
             if ticks_diff(ticks_ms(), self._asked) >= _CLOCK_MS:
                 self._asked = ticks_ms()
                 self.clock.sync()
-            if not self.clock.is_set and not self._st[23]:
+            if not self.clock.is_set and not self._st[24]:
                 return  # packets are held until they can be dated
         if not self._out[2] and self.enabled and self.link.open():
             self._linked()

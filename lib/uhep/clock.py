@@ -2,15 +2,14 @@
 """Unix time in two 16-bit halves and microseconds, from ticks."""
 
 import time
-from struct import pack_into, unpack_from
 
 from uhep.port import const, ticks_us
 
-_HI = const(19)
-_LO = const(20)
-_US = const(21)
-_T0 = const(22)
-_ZERO = const(23)
+_HI = const(20)
+_LO = const(21)
+_US = const(22)
+_T0 = const(23)
+_ZERO = const(24)
 
 _PERIOD = const(0x3FFFFFFF)  # ticks_us wraps there on a board: every 17 min 54 s
 _HALF = const(0x1FFFFFFF)
@@ -85,7 +84,9 @@ class Clock:
         if not self.is_set:
             self.is_set = True
             if not st[_ZERO]:
-                self._date_back(sec - was, us - was_us)
+                from uhep.late import date_back
+
+                date_back(self._ring, sec - was, us - was_us)
             st[_ZERO] = 0
         else:
             back = (was - sec) * 1000000 + was_us - us
@@ -97,11 +98,3 @@ class Clock:
         st[_LO] = sec & 0xFFFF
         st[_US] = us
         st[_T0] = self._ticks() & _PERIOD
-
-    def _date_back(self, sec, us):
-        buf = self._ring.buf
-        for at in self._ring.records():
-            u = unpack_from(">I", buf, at + 52)[0] + us
-            s = unpack_from(">I", buf, at + 42)[0] + sec + u // 1000000
-            pack_into(">I", buf, at + 42, s)
-            pack_into(">I", buf, at + 52, u % 1000000)

@@ -3,13 +3,11 @@
 
 import json
 
-# The largest HEP packet that a kind of collector takes, over UDP.
-_PROFILES = {"homer": 65507, "kamailio": 65507, "sngrep": 20479}
-
-# key: default, and what is allowed: a type, choices, or a range of integers.
+# key: default, and what is allowed: "flag", "label", "address", a list of choices, or the
+# least and the largest integer. README.md says what each means.
 _KEYS = {
-    "enabled": (True, bool),
-    "capture_address": ("", str),
+    "enabled": (True, "flag"),
+    "capture_address": ([], "address"),
     "capture_password": ("", "label"),
     "capture_id": (0, (0, 0xFFFFFFFF)),
     "capture_name": ("", "label"),
@@ -24,52 +22,46 @@ _KEYS = {
     "flows": (8, (1, 64)),
 }
 
-_LABEL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-"
-
 
 class ConfigError(ValueError):
     """A configuration that can not be used: names the key, the value, and what would be right."""
 
 
-def _error(key, value, right):
-    if key == "capture_password":
-        value = "that value"
-    else:
-        value = repr(value)
-    raise ConfigError("%s: %s is not possible; %s" % (key, value, right))
+def _address(value):
+    # Also for a list of addresses.
+    if isinstance(value, (list, tuple)):
+        return value and all([isinstance(v, str) and _address(v) for v in value])
+    try:
+        host, port = value.rsplit(":", 1)
+        return 0 < int(port) < 65536 and host and (":" not in host or host[0] == "[")
+    except (ValueError, AttributeError):
+        return False
 
 
-def _addresses(key, value):
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, (list, tuple)) or not value:
-        _error(key, value, 'use "host:port" or a list of these')
-    for one in value:
-        try:
-            host, port = one.rsplit(":", 1)
-            good = 0 < int(port) < 65536 and host and (":" not in host or host[0] == "[")
-        except (ValueError, AttributeError):
-            good = False
-        if not good:
-            _error(key, one, 'use "host:port" or "[IPv6]:port", port from 1 to 65535')
-    return list(value)
+def _label(value):
+    # Homer stores labels unescaped and readable: a quote would break its row.
+    return (
+        isinstance(value, str)
+        and len(value) <= 64
+        and all([c.isalpha() and c < "\x7f" or c.isdigit() or c in "._:@-" for c in value])
+    )
 
 
-def _check(key, value, rule):
-    if rule is bool:
-        if value is not True and value is not False:
-            _error(key, value, "use true or false")
-    elif rule == "label":
-        # Homer stores both unescaped and readable: a quote would break its row.
-        if not isinstance(value, str) or len(value) > 64 or any(c not in _LABEL for c in value):
-            _error(key, value, "use at most 64 of A-Z a-z 0-9 . _ : @ -")
-    elif isinstance(rule, list):
-        if value not in rule or isinstance(value, bool):
-            _error(key, value, "use one of " + ", ".join([str(r) for r in rule]))
-    elif (
-        not isinstance(value, int) or isinstance(value, bool) or not (rule[0] <= value <= rule[1])
-    ):
-        _error(key, value, "use an integer from %d to %d" % rule)
+def _wrong(value, rule):
+    # What would be right, or None.
+    if rule == "flag":
+        return None if value is True or value is False else "true or false"
+    if rule == "label":
+        return None if _label(value) else "at most 64 of A-Z a-z 0-9 . _ : @ -"
+    if rule == "address":
+        return None if _address(value) else '"host:port" or "[IPv6]:port" or a list of these'
+    if isinstance(value, bool):
+        value = None
+    if isinstance(rule, list):
+        return None if value in rule else "one of " + ", ".join([str(r) for r in rule])
+    if isinstance(value, int) and rule[0] <= value <= rule[1]:
+        return None
+    return "an integer from %d to %d" % rule
 
 
 def validate(config):
@@ -78,24 +70,24 @@ def validate(config):
     capture_address comes back as a list of "host:port". Raises ConfigError.
     """
     if not isinstance(config, dict):
-        raise ConfigError("the configuration is a %s, not an object" % type(config).__name__)
+        raise ConfigError("a configuration is an object {...}, not %r" % (config,))
     for key in config:
         if key not in _KEYS:
-            raise ConfigError("%s: unknown key; known are %s" % (key, ", ".join(sorted(_KEYS))))
+            raise ConfigError("%s: no such key; there are %s" % (key, ", ".join(_KEYS)))
     full = {}
-    for key, (default, rule) in _KEYS.items():
-        value = config.get(key, default)
-        if rule is str:
-            if value or full["enabled"]:
-                value = _addresses(key, value)
-            else:
-                value = []
-        else:
-            _check(key, value, rule)
-        full[key] = value
-    top = _PROFILES[full["profile"]]
-    if full["max_packet"] > top:
-        _error("max_packet", full["max_packet"], "%s takes up to %d" % (full["profile"], top))
+    for key in _KEYS:
+        value, rule = _KEYS[key]
+        value = full[key] = config.get(key, value)
+        if rule == "address" and not value and config.get("enabled") is False:
+            continue
+        if key == "max_packet" and full["profile"] == "sngrep":
+            rule = (600, 20479)
+        right = _wrong(value, rule)
+        if right:
+            value = "that" if key == "capture_password" else repr(value)
+            raise ConfigError("%s: %s is not possible; use %s" % (key, value, right))
+    if isinstance(full["capture_address"], str):
+        full["capture_address"] = [full["capture_address"]]
     return full
 
 
@@ -112,5 +104,5 @@ def load(path):
         try:
             config = json.load(f)
         except ValueError:
-            raise ConfigError("%s: not JSON; check commas, quotes and brackets" % path)
+            raise ConfigError("%s: not JSON; look for a comma, quote or bracket" % path)
     return validate(config)

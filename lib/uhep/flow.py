@@ -3,12 +3,14 @@
 
 from struct import pack, pack_into
 
-# Chunks that a flow may carry beside the usual ones (HEP rev 37), and their width.
-MOS = 0x20  # 2 octets, x100
-R_FACTOR = 0x21  # 2
-JITTER = 0x23  # 4
-VLAN = 0x12  # 2
-GROUP = 0x29  # any
+# Chunks that a flow may carry beside the usual ones (HEP rev 37).
+MOS = 0x20  # x100
+R_FACTOR = 0x21
+JITTER = 0x23
+VLAN = 0x12
+GROUP = 0x29  # bytes, 1 to 64
+
+_WIDTHS = {MOS: 2, R_FACTOR: 2, JITTER: 4, VLAN: 2}
 
 _MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"
 
@@ -42,6 +44,12 @@ def address(host):
     raise ValueError("%r is no IPv4 or IPv6 address" % (host,))
 
 
+def _number(value, width):
+    if not 0 <= value < 1 << 8 * width:
+        raise ValueError("%r does not fit %d octets" % (value, width))
+    return pack(">I", value)[4 - width :]
+
+
 class Flow:
     """Local and remote address, transport and payload type of one conversation.
 
@@ -56,8 +64,8 @@ class Flow:
     def __init__(self, agent, local, remote, proto, kind, chunks):
         """local, remote: (host, port), host numeric or octets; proto, kind: 0 to 255.
 
-        chunks: {type: width or bytes}, what all its packets carry besides; see `put`.
-        Raises ValueError for a bad address.
+        chunks: {type: value}, what all its packets carry besides; see `put`. Raises
+        ValueError for what does not fit its field.
         """
         mine, peer = address(local[0]), address(remote[0])
         if len(mine) != len(peer):  # receivers drop packets whose ends differ in family
@@ -69,25 +77,28 @@ class Flow:
         at = 93 + 24 * six + len(tail)
         for key in chunks:
             body = chunks[key]
-            if isinstance(body, int):
-                body = bytes(body)
+            if key == GROUP:
+                if not 0 < len(body) <= 64 or 0 in body:
+                    raise ValueError("group %r: 1 to 64 octets without NUL" % body)
+            else:
+                body = _number(body, _WIDTHS.get(key, 0))
             self.at[key] = at + 6
             at += 6 + len(body)
             tail += chunk(key, body)
-        a, b = pack(">H", local[1]), pack(">H", remote[1])
+        a, b = _number(local[1], 2), _number(remote[1], 2)
         self.heads = heads = []
         for src, sport, dst, dport in ((peer, b, mine, a), (mine, a, peer, b)):
             h = (
                 b"HEP3"
-                + pack(">H", at)
+                + pack(">H", at * (kind not in agent.unwanted))
                 + chunk(1, b"\x0a" if six else b"\x02")
-                + chunk(2, bytes((proto,)))
+                + chunk(2, _number(proto, 1))
                 + chunk(7, sport)
                 + chunk(8, dport)
                 + chunk(9, bytes(4))
                 + chunk(10, bytes(4))
-                + chunk(11, bytes((kind,)))
-                + chunk(12, pack(">I", agent.node))
+                + chunk(11, _number(kind, 1))
+                + chunk(12, _number(agent.node, 4))
                 + chunk(3 + 2 * six, src)
                 + chunk(4 + 2 * six, dst)
                 + tail

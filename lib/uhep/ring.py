@@ -16,11 +16,11 @@ from uhep.port import const
 #   7 size      of the ring, 8 limit: the largest HEP packet
 #   9 format    of the payload being captured, 10 found: where its correlation id begins
 #   11, 12      most octets, most records there ever were
-#   13 truncated, 14 queued, 15 evicted, 16 full, 17 too big, 18 empty: counters
+#   13 truncated, 14 queued, 15 evicted, 16 full, 17 too big, 18 unwanted, 19 empty: counters
 # and the clock's:
-#   19 hi, 20 lo, 21 us: Unix time of the last stamp, seconds in halves
-#   22 t0       ticks of that stamp
-#   23 zero     stamps are 0/0
+#   20 hi, 21 lo, 22 us: Unix time of the last stamp, seconds in halves
+#   23 t0       ticks of that stamp
+#   24 zero     stamps are 0/0
 _HEAD = const(0)
 _TAIL = const(1)
 _END = const(2)
@@ -31,7 +31,7 @@ _USED = const(6)
 _SIZE = const(7)
 _LIMIT = const(8)
 _EVICTED = const(15)
-_STATE = const(24)
+_STATE = const(25)
 
 _STEP = const(256)  # payloads are copied in whole steps, so that few formats serve every length
 
@@ -39,7 +39,7 @@ _STEP = const(256)  # payloads are copied in whole steps, so that few formats se
 class SendRing:
     """A bounded queue of variable-length records; each is a whole HEP packet.
 
-    Memory: `size` octets of ring, 96 of state and about 32 for every 256 of `limit`, all
+    Memory: `size` octets of ring, 100 of state and about 32 for every 256 of `limit`, all
     made here; nothing is allocated afterwards. A record lies in one piece, so sending it is
     one write(buf, at, left). Records begin at multiples of four. The last 256 octets before
     a record's successor or the ring's end must be free when it is stored.
@@ -91,13 +91,3 @@ class SendRing:
             at = st[_TAIL]
             st[_AT] = at
             st[_LEFT] = self._length(at)
-
-    def records(self):
-        """Where each record begins, oldest first. For the slow paths: allocates."""
-        st = self.st
-        at = st[_TAIL]
-        for _ in range(st[_COUNT]):
-            if at == st[_END] and st[_HEAD] <= st[_TAIL]:
-                at = 0
-            yield at
-            at += self._length(at) + 3 & -4
