@@ -77,12 +77,16 @@ class Stream:
     def _send(self):
         struct.pack_into(">HHH", self._packet, 2, self._seq, self._stamp_high, self._stamp_low)
         self._seq = self._seq + 1 & 0xFFFF
+        if self._put():
+            self.sent += 1
+            self._packet[1] = 0
+
+    def _put(self):
+        # By itself: a function with a `try` and more than this takes its frame from the heap.
         try:
-            self._sock.sendto(self._packet, self._peer)
+            return self._sock.sendto(self._packet, self._peer)
         except OSError:  # as lost as on the way
-            return
-        self.sent += 1
-        self._packet[1] = 0
+            return 0
 
     def _advance(self):
         self._stamp_low += _SAMPLES

@@ -46,8 +46,10 @@ class Transport:
 
         The `source` of a request is where its responses go.
         """
-        if not self._ready():
-            return None
+        # Two functions, since one with a `try` and some locals takes its frame from the heap.
+        return self._take() if self._ready() else None
+
+    def _take(self):
         try:
             data, source = self._sock.recvfrom(_DATAGRAM)
         except (OSError, MemoryError):  # nothing after all, ICMP about an earlier one, no room
