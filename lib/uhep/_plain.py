@@ -134,33 +134,26 @@ def _copy(self, at, cid, n):
     return at
 
 
-def _header(self, at, cid, ids):
-    # All of a record but lengths and payload: the head, stamps, correlation id.
-    pack_into(self._flow.form, self._ring, at, self._head)
-    if not self._st[_ZERO]:
-        _stamp(self._st, self._ring, at)
-    at += self._head[4] << 8 | self._head[5]
-    return _correlate(self, at, cid, ids) if ids else at
-
-
 def _frame(self, n, cid, ids):
-    # Where the payload goes; -1: no room; -2: larger than the ring, or nothing; -3: the
-    # collector does not take this kind.
-    if not self._head[4] and not self._head[5]:
+    # All of a record but the payload. Where that goes; -1: no room; -2: larger than the
+    # ring, or nothing; -3: the collector does not take this kind.
+    at = self._flow.fixed
+    if not at:
         return -3
-    total = _clip(self, (self._head[4] << 8 | self._head[5]) + (ids + 12 if ids else 6), n)
+    total = _clip(self, at + (ids + 12 if ids else 6), n)
     n = _room(self._st, total, n)
     if n < 0:
         return n
-    ids = _header(self, n, cid, ids)
-    _put16(self._ring, n + 4, total)
-    _chunk(self._ring, ids, 15, total + n - ids - 6)
-    return ids + 6
-
-
-def _put16(r, at, n):
-    r[at] = n >> 8
-    r[at + 1] = n & 255
+    pack_into(self._flow.form, self._ring, n, self._head)
+    pack_into(">H", self._ring, n + 4, total)
+    if not self._st[_ZERO]:
+        _stamp(self._st, self._ring, n)
+    at += n
+    if ids:
+        at = _correlate(self, at, cid, ids)
+    total += n - at - 6
+    _chunk(self._ring, at, 15, total)
+    return at + 6
 
 
 def _chunk(r, at, kind, n):

@@ -86,11 +86,13 @@ class Flow:
             at += 6 + len(body)
             tail += chunk(key, body)
         a, b = _number(local[1], 2), _number(remote[1], 2)
+        # Octets of a head; 0: the collector does not take this kind.
+        self.fixed = at * (kind not in agent.unwanted)
         self.heads = heads = []
         for src, sport, dst, dport in ((peer, b, mine, a), (mine, a, peer, b)):
             h = (
                 b"HEP3"
-                + pack(">H", at * (kind not in agent.unwanted))
+                + pack(">H", self.fixed)
                 + chunk(1, b"\x0a" if six else b"\x02")
                 + chunk(2, _number(proto, 1))
                 + chunk(7, sport)
