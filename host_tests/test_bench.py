@@ -111,7 +111,7 @@ def test_tables(tmp_path):
     """The terminal's view, and the same figures in the file."""
     file = tmp_path / "figures.json"
     options = ["bench", "--rounds", "2", "--json", str(file)]
-    done = CliRunner().invoke(app, options, env={"COLUMNS": "100"})
+    done = CliRunner().invoke(app, options)
     assert done.exit_code == 0, done.output
     assert max(map(len, done.stdout.splitlines())) <= 100
     figures = json.loads(file.read_text())

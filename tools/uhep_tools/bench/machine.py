@@ -59,7 +59,7 @@ def _run(command: list[str], env: dict[str, str] | None = None) -> dict:
         errors="backslashreplace",
     )
     if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines()[-5:]
+        said = (done.stdout + done.stderr).strip().splitlines()[-5:] or ["it said nothing"]
         raise BenchError("\n  ".join([f"{' '.join(command)} failed:", *said]))
     found = {}
     for line in done.stdout.splitlines():

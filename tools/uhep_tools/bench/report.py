@@ -1,4 +1,4 @@
-"""The figures as tables for a terminal of 80 columns or more."""
+"""The figures as tables for a terminal of 100 columns."""
 
 from collections.abc import Iterator
 

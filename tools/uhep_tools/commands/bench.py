@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+_PIPE_WIDTH = 100  # columns where there is no terminal
+
 
 def command(
     rounds: Annotated[int, typer.Option(min=2, help="Rounds of 50 packets a figure.")] = 400,
@@ -35,6 +37,8 @@ def command(
 
     quiet = str(json_file) == "-"
     console = Console(highlight=False, quiet=quiet)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
 
     def show(tables):
         for table in tables:
