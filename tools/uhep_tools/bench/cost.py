@@ -26,22 +26,20 @@ def measure(rounds: int) -> dict:
 
 def _figures(run: dict) -> dict:
     found = run["subjects"]
-    bare = found[_BARE]["round_us"]
-    rows = {name: _row(each, bare, run["packets"]) for name, each in found.items()}
+    rows = {name: _row(each, found[_BARE], run["packets"]) for name, each in found.items()}
     both = rows["capture_poll"]
     both |= goals.against(goals.WRITE_RATIO, both["ratio"])
     return {
         "hot_path": run["hot_path"],
         "rows": rows,
-        "tap_ratio": rows["tapped_sendto"]["us"] / rows["sendto"]["us"],
+        "tap_ratio": median(_ratios(found["tapped_sendto"], found["sendto"])),
         "parts_us": _parts({name: row["us"] for name, row in rows.items()}),
     }
 
 
-def _row(found: dict, bare: list[int], packets: int) -> dict:
+def _row(found: dict, bare: dict, packets: int) -> dict:
     times = [us / packets for us in found["round_us"]]
-    # By the write of the same round: a slow moment of the machine slows both.
-    ratios = [us / write for us, write in zip(found["round_us"], bare, strict=True)]
+    ratios = _ratios(found, bare)
     return {
         "us": median(times),
         "us_quartiles": _quartiles(times),
@@ -50,6 +48,12 @@ def _row(found: dict, bare: list[int], packets: int) -> dict:
         "octets": {key: found[key] for key in ("mem_total", "mem_alloc")},
         "heap_lock": found["heap_lock"],
     }
+
+
+def _ratios(one: dict, other: dict) -> list[float]:
+    """Round by round: a slow moment of the machine slows both."""
+    pairs = zip(one["round_us"], other["round_us"], strict=True)
+    return [us / other_us for us, other_us in pairs]
 
 
 def _quartiles(values: list[float]) -> list[float]:
