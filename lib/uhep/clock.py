@@ -5,6 +5,7 @@ import time
 
 from uhep.port import const, ticks_us
 
+_COUNT = const(3)
 _HI = const(20)
 _LO = const(21)
 _US = const(22)
@@ -83,7 +84,7 @@ class Clock:
         was, was_us = self.now()
         if not self.is_set:
             self.is_set = True
-            if not st[_ZERO]:
+            if st[_COUNT] and not st[_ZERO]:
                 from uhep.late import date_back
 
                 date_back(self._ring, sec - was, us - was_us)
