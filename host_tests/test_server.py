@@ -256,14 +256,30 @@ def test_silent_connection_is_closed(store):
 def test_connections_are_limited(store):
     with serving(store, max_connections=2) as server, contextlib.ExitStack() as stack:
         kept = [stack.enter_context(tcp(server)) for _ in range(2)]
-        until(lambda: server.counters.open == 2)
+        for sock in kept:
+            sock.sendall(good())
+        until(lambda: server.counters.accepted == 2)
         with tcp(server) as extra:
             assert closed(extra)
         assert server.counters.refused == 1
         kept.pop().close()
         until(lambda: server.counters.open == 1)
         stack.enter_context(tcp(server)).sendall(good())
-        until(lambda: server.counters.accepted == 1)
+        until(lambda: server.counters.accepted == 3)
+
+
+def test_newcomer_gets_the_place_of_the_oldest_that_brought_nothing(store):
+    with serving(store, max_connections=3) as server, contextlib.ExitStack() as stack:
+        proven, first, second = (stack.enter_context(tcp(server)) for _ in range(3))
+        proven.sendall(good())
+        first.sendall(BAD["family"])
+        until(lambda: server.counters.received == 2 and server.counters.connections == 3)
+        stack.enter_context(tcp(server)).sendall(good())
+        assert closed(first)
+        second.sendall(good())
+        proven.sendall(good())
+        until(lambda: server.counters.accepted == 4)
+        assert server.counters.open == 3 and server.counters.refused == 1
 
 
 def test_longest_frame(store):

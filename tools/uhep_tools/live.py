@@ -1,7 +1,8 @@
 """What `uhep serve` shows while it runs: a live screen, or lines where there is no terminal."""
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,9 +20,11 @@ _CALLS_REMEMBERED = 10_000
 class Screen:
     """The whole terminal, drawn anew at each update."""
 
-    def __init__(self, server: Server, console: Console):
+    def __init__(self, server: Server, console: Console, notes: Sequence[str] = ()):
+        """notes: lines to show beside what the server knows."""
         self._server = server
         self._console = console
+        self._notes = notes
         self._started = time.monotonic()
         self._live = Live(console=console, screen=True, auto_refresh=False)
 
@@ -41,9 +44,9 @@ class Screen:
         where = endpoint(server.host, server.port)
         up = span(int((time.monotonic() - self._started) * 1_000_000))
         head = Text.assemble(
-            ("uhep serve", "bold"), f"   {where} UDP and TCP   {store.path}   {up}   Ctrl-C ends"
+            ("uhep serve", "bold"), f"   {_ports(server)}   {store.path}   {up}   Ctrl-C ends"
         )
-        top = [head, Text(counters(server))]
+        top = [head, *map(Text, self._notes), Text(counters(server))]
         top += [Text(line, "bold red") for line in trouble(server)] + [Rule(style="dim")]
         bottom = [Rule("agents", align="left", style="dim"), _agents(server)]
         if rejects := store.rejects(_REJECTS_SHOWN):
@@ -64,16 +67,19 @@ class Screen:
 class Lines:
     """One line a call event on a console that may be a file or a pipe."""
 
-    def __init__(self, server: Server, console: Console):
+    def __init__(self, server: Server, console: Console, notes: Sequence[str] = ()):
+        """notes: lines to print first."""
         self._server = server
         self._console = console
+        self._notes = notes
         self._after = server.store.last_id()
         self._told: OrderedDict[str, set] = OrderedDict()  # Call-ID -> events that were printed
         self._rejected = 0
 
     def __enter__(self) -> "Lines":
-        where = endpoint(self._server.host, self._server.port)
-        self._print(f"listening on {where}, UDP and TCP, into {self._server.store.path}")
+        self._print(f"listening on {_ports(self._server)}, into {self._server.store.path}")
+        for note in self._notes:
+            self._print(note)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -103,7 +109,8 @@ class Lines:
         self._tell_rejects()
 
     def _tell_rejects(self) -> None:
-        total = self._server.counters.rejected.total()
+        seen = self._server.counters
+        total = seen.rejected.total() + seen.tls_failed.total()
         new, self._rejected = total - self._rejected, total
         for reject in reversed(self._server.store.rejects(min(new, _REJECTS_SHOWN))):
             text = f"rejected  {reject.name} at offset {reject.offset}: {reject.sentence}"
@@ -115,15 +122,26 @@ class Lines:
         self._console.out(line)
 
 
+def _ports(server: Server) -> str:
+    where = f"{endpoint(server.host, server.port)} UDP and TCP"
+    return where if server.tls_port is None else f"{where}, {server.tls_port} TLS"
+
+
 def counters(server: Server) -> str:
     """What came and what became of it, in one line."""
     seen, store = server.counters, server.store
-    reasons = ", ".join(f"{number} {name}" for name, number in seen.rejected.most_common(5))
-    rejected = f"{seen.rejected.total():,} rejected" + (f" ({reasons})" if reasons else "")
+    rejected = f"{seen.rejected.total():,} rejected" + _reasons(seen.rejected)
     parts = [f"{seen.received:,} received", f"{store.written:,} stored", rejected]
     if seen.connections:
         parts.append(f"{count(seen.connections, 'connection')}, {seen.open} open")
+    if seen.tls_failed:
+        parts.append(f"{seen.tls_failed.total():,} without TLS" + _reasons(seen.tls_failed))
     return "   ".join(parts)
+
+
+def _reasons(numbers: Counter[str]) -> str:
+    most = ", ".join(f"{number} {name}" for name, number in numbers.most_common(5))
+    return f" ({most})" if most else ""
 
 
 def trouble(server: Server) -> list[str]:

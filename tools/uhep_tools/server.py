@@ -1,54 +1,37 @@
-"""A capture server: HEP v3 over UDP and TCP, decoded strictly, into a Store."""
+"""A capture server: HEP v3 over UDP, TCP and TLS, decoded strictly, into a Store."""
 
 import asyncio
 import hmac
 import socket
+import ssl
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+from uhep_tools.connections import Connections, Counters, Limits
 from uhep_tools.hep import HepError, decode
-from uhep_tools.sockets import ListenError, kernel_drops, listen
+from uhep_tools.sockets import ListenError, kernel_drops, listen, listen_tcp
 from uhep_tools.store import Store
-from uhep_tools.stream import FramingError, StreamReader
 from uhep_tools.text import endpoint
 
-__all__ = ["DEFAULT_PORT", "Counters", "ListenError", "Server", "in_thread"]
+__all__ = ["DEFAULT_PORT", "DEFAULT_TLS_PORT", "Counters", "ListenError", "Server", "in_thread"]
 
 DEFAULT_PORT = 9060
+DEFAULT_TLS_PORT = 9061
 FLUSH_S = 0.1
-_READ = 65536  # octets: more than any datagram, and as much as a stream reader holds
+_READ = 65536  # octets: more than any datagram
 _BURST = 64  # datagrams that are taken before connections get their turn
 
 
-@dataclass
-class Counters:
-    """What a server has seen since its start.
-
-    received = accepted + the sum of rejected. rejected: by reason, the names of faults.py and
-    "auth-key" (the key is not the server's), "slow-frame" (not complete in time), "cut-frame"
-    (the connection ended inside it). connections: accepted ones, of which `open` are open.
-    refused: connections beyond the limit. idle: those closed for their silence.
-    """
-
-    received: int = 0
-    accepted: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    connections: int = 0
-    open: int = 0
-    refused: int = 0
-    idle: int = 0
-
-
 class Server:
-    """Listens on one port for UDP and TCP, and keeps every good packet in the store.
+    """Listens on one port for UDP and TCP, on another for TLS, and keeps every good packet.
 
-    A connection holds at most 64 KiB of an unfinished frame and 128 KiB unread. It is closed
-    at a framing fault, when a frame is not complete frame_timeout seconds after its first
-    octet, or after idle_timeout seconds of silence. Connections beyond max_connections are
-    closed at once. key: the octets that every packet's authentication key must equal.
+    A connection holds at most 64 KiB of an unfinished frame and 128 KiB unread; TLS adds
+    256 KiB. It is closed at a framing fault, when a frame is not complete frame_timeout seconds
+    after its first octet, after idle_timeout seconds of silence, or when the TLS handshake is
+    not complete after handshake_timeout seconds. There are at most max_connections of both
+    kinds together; see Connections for who has to go. key: the octets that every packet's
+    authentication key must equal. tls: as tls.server_context makes it; None: no TLS.
 
         async with Server(store, port=0) as server:
             print(server.port)
@@ -60,23 +43,26 @@ class Server:
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         *,
+        tls: ssl.SSLContext | None = None,
+        tls_port: int = DEFAULT_TLS_PORT,
         key: bytes | None = None,
         max_connections: int = 256,
         frame_timeout: float = 10.0,
         idle_timeout: float = 3600.0,
+        handshake_timeout: float = 10.0,
     ):
         self.store = store
         self.host = host
         self.port = port  # the real one once it is started
+        self.tls_port = tls_port if tls else None  # the same
         self.counters = Counters()
         self._key = key
-        self._max_connections = max_connections
-        self._frame_timeout = frame_timeout
-        self._idle_timeout = idle_timeout
+        self._tls = tls
+        limits = Limits(max_connections, frame_timeout, idle_timeout, handshake_timeout)
+        self._connections = Connections(self.counters, self, limits)
         self._udp: socket.socket | None = None
-        self._tcp: asyncio.Server | None = None
-        self._flusher: asyncio.Task | None = None
-        self._connections: dict[asyncio.Task, asyncio.StreamWriter] = {}
+        self._listeners: list[socket.socket] = []
+        self._tasks: list[asyncio.Task] = []
         self._drops: int | None = None
 
     async def __aenter__(self) -> "Server":
@@ -89,26 +75,37 @@ class Server:
     async def start(self) -> None:
         """Listen. Raises ListenError."""
         self._udp, tcp = listen(self.host, self.port)
+        self._listeners = [tcp]
         self.port = self._udp.getsockname()[1]
         loop = asyncio.get_running_loop()
+        work = [self._flush_often(), self._connections.accept(tcp)]
+        if self._tls:
+            try:
+                secure = listen_tcp(self.host, self.tls_port)
+            except ListenError:
+                self._close_sockets()
+                raise
+            self._listeners.append(secure)
+            self.tls_port = secure.getsockname()[1]
+            work.append(self._connections.accept(secure, self._tls))
+        self._tasks = [loop.create_task(coroutine) for coroutine in work]
         loop.add_reader(self._udp, self._read_datagrams, _BURST)
-        self._tcp = await asyncio.start_server(self._connected, sock=tcp, limit=_READ)
-        self._flusher = loop.create_task(self._flush_often())
 
     async def stop(self) -> None:
         """Take the datagrams that are already here, close everything, write the store."""
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._udp)
-        self._tcp.close()
-        await asyncio.sleep(0)  # a connection that was accepted just now enters the table
-        for writer in self._connections.values():
-            writer.transport.abort()
-        self._flusher.cancel()
-        await asyncio.gather(self._flusher, *self._connections, return_exceptions=True)
+        asyncio.get_running_loop().remove_reader(self._udp)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connections.close()
         self._read_datagrams(most=100_000)
         self._drops = kernel_drops(self._udp)
-        self._udp.close()
+        self._close_sockets()
         self.store.flush()
+
+    def _close_sockets(self) -> None:
+        for sock in (self._udp, *self._listeners):
+            sock.close()
 
     @property
     def kernel_drops(self) -> int | None:
@@ -128,80 +125,33 @@ class Server:
                 data, address = self._udp.recvfrom(_READ)
             except BlockingIOError:
                 return
-            self._take(data, endpoint(*address[:2]))
+            self.take(data, endpoint(*address[:2]))
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        counters = self.counters
-        if counters.open >= self._max_connections:
-            counters.refused += 1
-            writer.close()
-            return
-        counters.connections += 1
-        counters.open += 1
-        task = asyncio.current_task()
-        self._connections[task] = writer
-        try:
-            await self._read_frames(reader, endpoint(*writer.get_extra_info("peername")[:2]))
-        except OSError:
-            pass  # reset by the peer: what came before it is kept
-        finally:
-            counters.open -= 1
-            del self._connections[task]
-            writer.close()
-
-    async def _read_frames(self, reader: asyncio.StreamReader, peer: str) -> None:
-        loop = asyncio.get_running_loop()
-        frames = StreamReader(clock=loop.time)
-        while True:
-            if frames.since is None:
-                deadline = loop.time() + self._idle_timeout
-            else:
-                deadline = frames.since + self._frame_timeout
-            try:
-                async with asyncio.timeout_at(deadline):
-                    data = await reader.read(_READ)
-            except TimeoutError:
-                if frames.pending:
-                    self._give_up(frames, peer, "slow-frame", f"{self._frame_timeout:g} s")
-                else:
-                    self.counters.idle += 1
-                return
-            if not data:
-                if frames.pending:
-                    self._give_up(frames, peer, "cut-frame", "the end of the connection")
-                return
-            try:
-                complete = frames.feed(data)
-            except FramingError as error:
-                for frame in error.frames:
-                    self._take(frame, peer)
-                self._reject(error, len(data), peer)
-                return
-            for frame in complete:
-                self._take(frame, peer)
-
-    def _give_up(self, frames: StreamReader, peer: str, name: str, when: str) -> None:
-        text = f"the frame is not complete after {when}; {frames.pending} octets of it came"
-        self._reject(HepError(name, 0, text), frames.pending, peer)
-
-    def _take(self, raw: bytes, peer: str) -> None:
-        """Judge a whole datagram or frame."""
+    def take(self, raw: bytes, peer: str) -> bool:
+        """Judge a whole datagram or frame; True if it is kept."""
         try:
             packet = decode(raw)
             if self._key is not None and not hmac.compare_digest(packet.key or b"", self._key):
                 found = "wrong" if packet.key else "absent"
                 raise HepError("auth-key", 0, f"the authentication key (0x000e) is {found}")
         except HepError as error:
-            self._reject(error, len(raw), peer)
-            return
+            self.reject(error, len(raw), peer)
+            return False
         self.counters.received += 1
         self.counters.accepted += 1
         self.store.add(packet, raw, peer)
+        return True
 
-    def _reject(self, fault: HepError, size: int, peer: str) -> None:
+    def reject(self, fault: HepError, size: int, peer: str) -> None:
+        """Count and keep why size octets from peer are no good packet."""
         self.counters.received += 1
         self.counters.rejected[fault.name] += 1
         self.store.reject(fault, size, peer)
+
+    def tls_failed(self, fault: HepError, peer: str) -> None:
+        """Count and keep why a TLS connection failed."""
+        self.counters.tls_failed[fault.name] += 1
+        self.store.reject(fault, 0, peer)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The listening sockets of a capture server: UDP and TCP on one port."""
+"""The listening sockets of a capture server: UDP and TCP on one port, TLS on another."""
 
 import errno
 import os
@@ -23,11 +23,7 @@ def listen(host: str, port: int) -> tuple[socket.socket, socket.socket]:
 
     host: an IPv4 or IPv6 address, or a name, whose first address counts. Raises ListenError.
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ListenError(f"{host} is no address to listen on: {error.strerror}") from None
-    family, address = found[0][0], found[0][4]
+    family, address = _resolve(host, port)
     for left in reversed(range(_ANY_PORT_TRIES if port == 0 else 1)):
         try:
             return _bind(family, address)
@@ -38,23 +34,49 @@ def listen(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     raise AssertionError("unreachable")
 
 
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """As listen, for TCP alone. Raises ListenError."""
+    family, address = _resolve(host, port)
+    try:
+        return _bind_tcp(family, address)
+    except OSError as error:
+        raise ListenError(_explain(error, host, port)) from None
+
+
+def _resolve(host: str, port: int) -> tuple[int, tuple]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ListenError(f"{host} is no address to listen on: {error.strerror}") from None
+    return found[0][0], found[0][4]
+
+
 def _bind(family: int, address: tuple) -> tuple[socket.socket, socket.socket]:
-    tcp = socket.socket(family, socket.SOCK_STREAM)
+    tcp = _bind_tcp(family, address)
     udp = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tcp.bind(address)
         udp.bind((address[0], tcp.getsockname()[1], *address[2:]))
-        # Until it listens, SO_REUSEADDR lets another one bind the same port.
-        tcp.listen(_BACKLOG)
     except OSError:
         tcp.close()
         udp.close()
         raise
     _raise_buffer(udp)
-    tcp.setblocking(False)
     udp.setblocking(False)
     return udp, tcp
+
+
+def _bind_tcp(family: int, address: tuple) -> socket.socket:
+    tcp = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tcp.bind(address)
+        # Until it listens, SO_REUSEADDR lets another one bind the same port.
+        tcp.listen(_BACKLOG)
+    except OSError:
+        tcp.close()
+        raise
+    tcp.setblocking(False)
+    return tcp
 
 
 def _raise_buffer(udp: socket.socket) -> None:

@@ -19,6 +19,24 @@ def command(
         str | None,
         typer.Option(envvar="UHEP_KEY", help="Authentication key that every packet must carry."),
     ] = None,
+    tls: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, metavar="PORT", help="Also speak TLS, on this port."),
+    ] = None,
+    cert: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="PEM certificate for TLS; without, one is made and kept beside the database.",
+        ),
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its private key, if not in the same file.")
+    ] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Ask TLS clients for a certificate of this CA."),
+    ] = None,
 ) -> None:
     """Receive HEP v3 into a database, and show the calls while they happen.
 
@@ -31,18 +49,27 @@ def command(
     from uhep_tools.server import DEFAULT_PORT, ListenError, Server
     from uhep_tools.store import Store, StoreError
     from uhep_tools.text import parse_endpoint
+    from uhep_tools.tls import TlsError
 
     if key == "":
         _stop("the key is empty; leave --key out to accept packets with any key or none")
+    if tls is None and (cert or key_file or tls_client_ca):
+        _stop("a certificate without --tls PORT has no use; --tls 9061 would be right")
+    if key_file and not cert:
+        _stop("--key-file is there without --cert")
     try:
         host, port = parse_endpoint(listen, DEFAULT_PORT)
     except ValueError as error:
         _stop(str(error))
     try:
         with Store(db) as store:
-            server = Server(store, host, port, key=os.fsencode(key) if key else None)
-            asyncio.run(_serve(server))
-    except (ListenError, StoreError) as error:
+            options = {"key": os.fsencode(key) if key else None}
+            notes = []
+            if tls is not None:
+                context, notes = _tls(db.parent / "uhep-tls", host, cert, key_file, tls_client_ca)
+                options |= {"tls": context, "tls_port": tls}
+            asyncio.run(_serve(Server(store, host, port, **options), notes))
+    except (ListenError, StoreError, TlsError) as error:
         _stop(str(error))
 
 
@@ -51,7 +78,24 @@ def _stop(sentence: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-async def _serve(server) -> None:
+def _tls(folder: Path, host: str, cert: Path | None, key_file: Path | None, client_ca):
+    """(TLS context, what a person must know of it). Raises TlsError."""
+    from uhep_tools.tls import TlsError, fingerprint, server_context
+
+    notes = []
+    if cert is None:
+        from uhep_tools.certs import own_identity
+
+        try:
+            ca, cert, key_file = own_identity(folder, host)
+        except OSError as error:
+            raise TlsError(f"{folder} can not be made: {error.strerror}") from None
+        notes.append(f"TLS CA {ca}")
+    context = server_context(cert, key_file or cert, client_ca)
+    return context, [*notes, f"TLS certificate SHA-256 {fingerprint(cert)}"]
+
+
+async def _serve(server, notes: list[str]) -> None:
     """Until SIGINT or SIGTERM; then say what came."""
     import asyncio
     import contextlib
@@ -67,7 +111,7 @@ async def _serve(server) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console = Console(highlight=False)
     await server.start()
-    with (Screen if sys.stdout.isatty() else Lines)(server, console) as view:
+    with (Screen if sys.stdout.isatty() else Lines)(server, console, notes) as view:
         try:
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
