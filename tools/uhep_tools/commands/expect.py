@@ -85,15 +85,15 @@ def _listen(expected, listen: str, timeout: float, settle: float):
         _stop(str(error))
     capture = Capture()
     console = Console(stderr=True, highlight=False)
-    with in_thread(Server(capture, host, port)) as server:
-        wanted = count(len(expected.packets), "packet")
+    wanted = count(len(expected.packets), "packet")
+
+    class Progress:
+        def __rich__(self) -> str:
+            return f"{len(capture.packets)} of {wanted}; Ctrl-C to judge what is here"
+
+    waiting = console.status(Progress()) if console.is_terminal else contextlib.nullcontext()
+    with in_thread(Server(capture, host, port)) as server, contextlib.suppress(KeyboardInterrupt):
         console.print(f"Listening on {endpoint(host, server.port)} for {wanted}", soft_wrap=True)
-
-        class Progress:
-            def __rich__(self) -> str:
-                return f"{len(capture.packets)} of {wanted}; Ctrl-C to judge what is here"
-
-        waiting = console.status(Progress()) if console.is_terminal else contextlib.nullcontext()
-        with waiting, contextlib.suppress(KeyboardInterrupt):
+        with waiting:
             wait(expected, capture, timeout, settle)
     return capture

@@ -46,14 +46,18 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             problem = " ".join(filter(None, (error.context, error.problem)))
+            if "flow" in problem:
+                problem += "; within { } and [ ], text with any of , : ? [ ] { } needs quotes"
             raise ScenarioError(f"{source}, line {mark.line + 1}: {problem}") from None
-        except yaml.YAMLError as error:
-            raise ScenarioError(f"{source} is not YAML: {error}") from None
+        except yaml.reader.ReaderError as error:
+            at = text.count("\n", 0, error.position) + 1
+            raise ScenarioError(f"{source}, line {at}: {error.reason}") from None
         except RecursionError:
             raise ScenarioError(f"{source} is nested too deeply") from None
         if root is None:
             raise ScenarioError(f"{source} is empty; `packets:` with a list is the least")
         self.root = root
+        self._flat: set[yaml.Node] = set()
 
     def fail(self, node: yaml.Node, sentence: str) -> NoReturn:
         raise ScenarioError(f"{self.source}, line {line(node)}: {sentence}")
@@ -61,11 +65,21 @@ class Document:
     def mapping(
         self, node: yaml.Node, what: str, known: Iterable[str] | None = None
     ) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        """{key: (its node, node of its value)} of a mapping, `<<` merged in.
+        """{key: (its node, node of its value)} of a mapping, with what `<<` merges in.
 
         known: the keys that there may be, None for any.
         """
         self._expect(node, yaml.MappingNode, what)
+        if node not in self._flat:
+            self._flatten(node, what)
+        found = {key.value: (key, value) for key, value in node.value}
+        if known is not None:
+            for key, (at, _) in found.items():
+                if key not in known:
+                    self.fail(at, f"unknown key {key!r} in {what}; {suggest(key, known)}")
+        return found
+
+    def _flatten(self, node: yaml.MappingNode, what: str) -> None:
         seen: dict[str, int] = {}
         for key, _ in node.value:
             if key.tag.endswith(":merge"):
@@ -78,12 +92,7 @@ class Document:
             self._loader.flatten_mapping(node)
         except yaml.MarkedYAMLError as error:
             self.fail(node, f"{error.problem}")
-        found = {key.value: (key, value) for key, value in node.value}
-        if known is not None:
-            for key, (at, _) in found.items():
-                if key not in known:
-                    self.fail(at, f"unknown key {key!r} in {what}; {suggest(key, known)}")
-        return found
+        self._flat.add(node)
 
     def sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
         self._expect(node, yaml.SequenceNode, what)

@@ -40,7 +40,7 @@ class Difference:
 class Outcome:
     """What became of an expectation, or of a packet that nothing expected (None).
 
-    view: the packet, None if it is missing. misplaced: it came, but not in its turn.
+    view: the packet, None if it is missing. misplaced: it came, but out of turn.
     """
 
     expected: Expectation | None
@@ -129,7 +129,8 @@ class Report:
 
     def _variables(self) -> Iterator[Text]:
         for name, values in self.votes.items():
-            told = [f"{shown(value)} in {_numbers(in_)}" for value, in_ in values.items()]
+            most_first = sorted(values.items(), key=lambda each: -len(each[1]))
+            told = [f"{shown(value)} in {_numbers(numbers)}" for value, numbers in most_first]
             yield Text(f"${name} is {', '.join(told)}")
 
     def _breaches(self) -> Iterator[Text]:
@@ -150,7 +151,7 @@ def _told(outcome: Outcome) -> Iterator[str]:
     if expected:
         yield f"{expected.what} (line {expected.line})"
     if outcome.misplaced:
-        yield "came, but not in its turn:"
+        yield "came out of turn:"
     if view:
         entry = view.entry
         yield f"#{view.number} {entry.label}, {entry.source} > {entry.target}, {entry.agent}"

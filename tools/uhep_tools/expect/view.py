@@ -108,10 +108,12 @@ def canonical(field: str, text: str) -> str:
     """An address, or address and port, as View has it. Raises ValueError with what is right."""
     if field.endswith("_address"):
         return _address(text)
-    host, port = parse_endpoint(text, -1)
-    if port < 0:
-        raise ValueError(f"it needs a port, as {endpoint(_address(host), 5060)}")
-    return endpoint(_address(host), port)
+    try:
+        alone = _address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        host, port = parse_endpoint(text, 0)
+        return endpoint(_address(host), port)
+    raise ValueError(f"it needs a port, as {endpoint(alone, 5060)}")
 
 
 def _address(host: str) -> str:
