@@ -1,0 +1,124 @@
+# Part of uhep, MIT licence.
+"""What becomes of packets while nothing leaves: ring to spool, and later spool to collector."""
+
+from uhep.port import const, ticks_add, ticks_diff, ticks_ms
+from uhep.spool import Spool
+
+_TAIL = const(1)
+_AT = const(4)
+_LEFT = const(5)
+_USED = const(6)
+_SIZE = const(7)
+_ZERO = const(24)
+
+
+class Outage:
+    """Stands between the agent's `poll` and its link. `capture` never comes here.
+
+    Nothing leaves and the ring is more than half full: the oldest records move to the spool,
+    down to that half, with at most one block written in a poll. The link is back: spooled
+    records go first, in order and `per_s` a second at most, and the ring waits, unless it is
+    more than half full: then live packets go between. No record is cut by another one.
+
+    Memory: a spool and its block. Sending allocates nothing; moving a record to the spool
+    takes some 100 octets, reading or writing a block what the file system takes.
+    """
+
+    def __init__(self, agent, config):
+        """Take over what `agent` does when it is idle, when its link changes, and for stats."""
+        self.spool = Spool(config["spool"]["path"], config["spool"]["blocks"])
+        self._gap_ms = 1000 // config["spool_per_s"]
+        self._agent = agent
+        self._ring = agent.ring
+        self._mark = agent.ring.st[_SIZE] // 2
+        self._link = None  # the link's write
+        self._blocked = False  # it took nothing: a live record has to find out when it does
+        self._due = 0
+        self._left = 0  # octets of a spooled record yet to send
+        self._before = (agent._idle, agent._linked, agent.stats)
+        agent._idle = self.idle
+        agent._linked = self.linked
+        agent.stats = self.stats
+
+    def linked(self):
+        """The link has opened or closed: what is half sent begins again."""
+        agent = self._agent
+        self._before[1]()
+        st, ring, self._link = agent._out
+        if self._link:
+            agent._out = (st, ring, self.write)
+        self._left = 0
+        self._blocked = False
+        self._due = ticks_ms()
+
+    def idle(self):
+        """In a poll without a link, or with an empty ring."""
+        self._before[0]()
+        if not self._link:
+            if self._agent.clock.is_set or self._ring.st[_ZERO]:  # else not dated yet
+                self._save()
+        elif self.spool.waiting:
+            try:
+                self._replay()
+            except OSError as e:
+                self._agent._failed(e)
+
+    def write(self, buf, at, n):
+        """As a link's: sends n octets of the ring; None: not now. May raise OSError."""
+        st = self._ring.st
+        if at == st[_TAIL] and self.spool.waiting and (self._left or not self._blocked):
+            self._replay()
+            if self._left or self.spool.waiting and st[_USED] <= self._mark:
+                return None
+        n = self._link(buf, at, n)
+        self._blocked = not n
+        if not n:
+            self._save()
+        return n
+
+    def stats(self):
+        """The agent's counters and the spool's; see Spool.
+
+        sent: from the ring alone, so that queued = sent + dropped_oldest + waiting + spooled.
+        """
+        d = self._before[2]()
+        s = self.spool
+        d["sent"] -= s.spooled
+        d["spooled"] = s.spooled
+        d["spool_found"] = s.found
+        d["spool_sent"] = s.sent
+        d["spool_lost"] = s.lost
+        d["spool_bad"] = s.bad
+        d["spool_waiting"] = s.waiting
+        d["spool_status"] = s.status
+        return d
+
+    def _replay(self):
+        s = self.spool
+        if not self._left:
+            if ticks_diff(ticks_ms(), self._due) < 0:
+                return
+            self._left = s.ready()
+            self._at = s.at
+            if not self._left:
+                return
+        n = self._link(s.buf, self._at, self._left)
+        if not n:
+            self._blocked = True
+            if self._at == s.at:
+                self._left = 0
+            return
+        self._at += n
+        self._left -= n
+        if not self._left:
+            s.done()
+            self._due = ticks_add(ticks_ms(), self._gap_ms)
+
+    def _save(self):
+        # A record that is half on the wire stays.
+        ring = self._ring
+        st = ring.st
+        while st[_USED] > self._mark and st[_AT] == st[_TAIL]:
+            if not self.spool.put(ring.buf, st[_TAIL], st[_LEFT]):
+                break
+            ring.pop()

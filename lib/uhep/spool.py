@@ -1,0 +1,225 @@
+# Part of uhep, MIT licence.
+"""Packets in flash, for an outage and across a reboot: a bounded ring of blocks.
+
+Each block is a file of its own, path.0, path.1 and so on, because littlefs copies: changing a
+block within one large file writes all that stands behind it anew, changing a small file
+writes that file. A block is:
+
+    0   4  "uhS1"
+    4   4  CRC-32 of all from octet 8 to the end of the records
+    8   4  sequence number
+   12   2  where the records end
+   14   2  number of records
+   16      records: whole HEP packets, one behind the other
+"""
+
+import os
+from binascii import crc32
+from errno import errorcode
+from struct import pack_into, unpack_from
+
+from uhep.port import const
+
+_HEADER = const(16)
+_MAGIC = b"uhS1"
+
+
+def wrong(value):
+    """What a `spool` of the configuration should be, or None if it is that."""
+    if isinstance(value, dict) and len(value) == 2:
+        path, blocks = value.get("path"), value.get("blocks")
+        if isinstance(path, str) and path and path[-1] != "/" and type(blocks) is int:
+            if 2 <= blocks <= 256:
+                return None
+    return 'null or {"path": "/uhep.spool", "blocks": 16}, blocks from 2 to 256'
+
+
+class Spool:
+    """Records go in at one end (`put`) and come out at the other (`ready`, `done`), in order.
+
+    Memory: one block and some 40 octets for each block in flash, made here; opening a file
+    takes what the file system takes. One buffer serves both ends: it is the block that is
+    being filled, and later the one that is being sent.
+
+    A block is written once, whole, and removed when its last record was sent. A power cut
+    loses the block that is being filled. A reset while a block is being sent sends the whole
+    block again after it. In a full ring the oldest block makes room. What can not be written
+    switches writing off for good, says so in `status`, and raises nothing; what is in flash
+    already is sent all the same.
+
+    status: "ok", or why nothing is written any more
+    waiting: records that are here
+    spooled, sent, lost: records put in, sent, and lost: to make room, as larger than a block,
+    or unreadable; bad: blocks that were cut, changed, or not ours.
+    found: records that were in flash at the start. found + spooled = sent + lost + waiting.
+    """
+
+    def __init__(self, path, blocks, block=4096):
+        """path: of the files, without number; blocks: how many; block: octets, 32 to 32768.
+
+        Reads what an earlier run has left there. Raises no OSError.
+        """
+        self.path = path + "."
+        self.blocks = blocks
+        self.buf = bytearray(block)
+        self.status = "ok"
+        self.waiting = self.spooled = self.sent = self.lost = self.bad = 0
+        self.at = self.end = _HEADER  # in buf: the next record, and where records end
+        self._count = 0  # records in buf, while it is being filled
+        self._sending = False  # buf is a copy of the oldest block in flash
+        self._from = _HEADER  # where the oldest block in flash goes on, if it was begun
+        self._queue = []  # [slot, records not sent] of each block in flash, oldest first
+        self._seq = 0
+        self._recover()
+        self.found = self.waiting
+
+    def put(self, buf, at, n):
+        """Take the record of n octets at buf[at]. False: not now, for a block was written first;
+        or never, if status is not "ok".
+        """
+        if self.status != "ok":
+            return False
+        if self._sending:
+            self._from = self.at
+            self._empty()
+        if n > len(self.buf) - _HEADER:
+            self.lost += 1
+        elif self.end + n > len(self.buf):
+            self.store()
+            return False
+        else:
+            pack_into("%ds" % n, self.buf, self.end, memoryview(buf)[at : at + n])
+            self.end += n
+            self._count += 1
+            self.waiting += 1
+        self.spooled += 1
+        return True
+
+    def store(self):
+        """Write the block that is being filled. False: it could not be, and stays in memory."""
+        if self.status != "ok":
+            return False
+        slot = self._seq % self.blocks
+        for i in range(len(self._queue)):
+            if self._queue[i][0] == slot:
+                self._lose(i)
+                break
+        pack_into(">4sIIHH", self.buf, 0, _MAGIC, 0, self._seq, self.end, self._count)
+        pack_into(">I", self.buf, 4, self._crc(self.end))
+        try:
+            with open(self.path + str(slot), "wb") as f:
+                f.write(self.buf)
+        except (OSError, MemoryError) as e:
+            self._off(e)
+            self._remove(slot)
+            return False
+        if self.at > _HEADER:  # only if it is the oldest, see ready
+            self._from = self.at
+        self._queue.append([slot, self._count])
+        self._seq += 1
+        self._empty()
+        return True
+
+    def ready(self):
+        """Length of the oldest record, which is in `buf` at `at`; 0: there is none, or not yet.
+
+        Writes or reads a block if need be.
+        """
+        if self._queue and not self._sending:
+            # Blocks in flash are older than what is in memory, so that joins them.
+            if self.at < self.end:
+                if self.store():
+                    return 0
+            elif not self._fetch():
+                return 0
+        return self._length() if self.at < self.end else 0
+
+    def done(self):
+        """The record that is ready was sent: on to the next one."""
+        self.at += self._length()
+        self.sent += 1
+        self.waiting -= 1
+        if self._sending:
+            self._queue[0][1] -= 1
+        else:
+            self._count -= 1
+        if self.at == self.end:
+            if self._sending:
+                self._remove(self._pop(0))
+            self._empty()
+
+    def _length(self):
+        return self.buf[self.at + 4] << 8 | self.buf[self.at + 5]
+
+    def _crc(self, end):
+        return crc32(memoryview(self.buf)[8:end])
+
+    def _empty(self):
+        self.at = self.end = _HEADER
+        self._count = 0
+        self._sending = False
+
+    def _pop(self, i):
+        # Forget a block in flash: its slot.
+        if i == 0:
+            self._from = _HEADER
+        return self._queue.pop(i)[0]
+
+    def _lose(self, i):
+        n = self._queue[i][1]
+        self.lost += n
+        self.waiting -= n
+        self._pop(i)
+
+    def _fetch(self):
+        slot = self._queue[0][0]
+        head = self._load(slot)
+        if not head:
+            self._lose(0)
+            return False
+        self.at = self._from
+        self.end = head[1]
+        self._sending = True
+        return True
+
+    def _load(self, slot):
+        # Read a block into buf: (sequence number, end, count). None: it is no good, and removed.
+        try:
+            with open(self.path + str(slot), "rb") as f:
+                n = f.readinto(self.buf)
+        except (OSError, MemoryError):
+            self.bad += 1  # stays: the next run may be able to read it
+            return None
+        magic, crc, seq, end, count = unpack_from(">4sIIHH", self.buf)
+        if magic == _MAGIC and _HEADER < end <= n and crc == self._crc(end):
+            return seq, end, count
+        self.bad += 1
+        self._remove(slot)
+
+    def _recover(self):
+        folder, slash, name = self.path.rpartition("/")
+        found = []
+        try:
+            for file in os.listdir(folder or slash or "."):
+                slot = file[len(name) :]
+                if file.startswith(name) and slot.isdigit() and slot == str(int(slot)):
+                    head = self._load(slot)
+                    if head:
+                        found.append((head[0], int(slot), head[2]))
+        except (OSError, MemoryError) as e:
+            self._off(e)
+        for seq, slot, count in sorted(found):
+            self._queue.append([slot, count])
+            self.waiting += count
+            self._seq = seq + 1
+
+    def _remove(self, slot):
+        try:
+            os.remove(self.path + str(slot))
+        except OSError as e:
+            self._off(e)
+
+    def _off(self, e):
+        if self.status == "ok":
+            code = e.args[0] if e.args else 0
+            self.status = "off: " + errorcode.get(code, str(code))
