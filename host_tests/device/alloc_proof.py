@@ -208,6 +208,18 @@ def tapped():
     return step
 
 
+def tapped_with_a_bytearray_as_address():
+    a = agent()
+    t = tap(Socket(), a, V4[0])
+    peer = bytearray(b"\x02\x00\x13\xc4\xc0\x00\x02\x14" + bytes(8))
+
+    def step():
+        t.sendto(INVITE, peer)
+        a.poll()
+
+    return step
+
+
 def tapped_by_a_flood_of_peers():
     a = agent(flows=2)
     t = tap(Socket(), a, V4[0])
@@ -293,6 +305,7 @@ CASES = (
     idle_and_counters,
     stamps_at_the_wrap_of_ticks,
     tapped,
+    tapped_with_a_bytearray_as_address,
     tapped_by_a_flood_of_peers,
     real_socket,
     bad_object,

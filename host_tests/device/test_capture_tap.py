@@ -89,6 +89,27 @@ def test_both_ways_with_both_kinds_of_address():
         assert sock.outbox == [(MESSAGE, peer)]
 
 
+def test_a_sockaddr_that_is_no_key():
+    # The unix port's getaddrinfo gives a bytearray, its recvfrom bytes.
+    a = agent()
+    peer = bytearray(sockaddr("192.0.2.20", 5070))
+    t = tap(Socket([(MESSAGE, bytes(peer))]), a, LOCAL)
+    for _ in range(2):
+        t.sendto(MESSAGE, peer)
+    t.recvfrom(100)
+    assert [ends(p)[1] for p in drain(a)][:2] == ["192.0.2.20:5070"] * 2
+    assert len(t._flows) == 1
+
+
+def test_an_address_that_is_none():
+    a = agent()
+    t = tap(Socket(), a, LOCAL)
+    for addr in ("/tmp/socket", ("pbx.example", 5060), ("192.0.2.1",), b""):
+        assert t.sendto(MESSAGE, addr) == len(MESSAGE)
+    assert t.ignored == 3  # an empty one: of a socket whose peer is not known
+    assert len(drain(a)) == 1
+
+
 def test_a_connected_socket():
     a = agent()
     sock = Socket([(MESSAGE, None)] * 3)

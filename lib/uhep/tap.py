@@ -40,7 +40,7 @@ class Tap:
     peer appears, and one spare that takes the address of any further one: from then on no
     peer, and no flood of them, costs memory. A datagram is captured when the socket has
     taken or given it; one that the socket refused never was. Keep-alives of up to 4 octets
-    and STUN are no SIP: they are counted in `ignored`.
+    and STUN are no SIP, and an address may be none of IP: counted in `ignored`.
     """
 
     def __init__(self, sock, agent, local, kind):
@@ -148,24 +148,35 @@ class Tap:
             self.ignored += 1
             return
         addr = self._flow(addr)
-        self._agent.capture(addr, way, buf, n)
+        if addr:
+            self._agent.capture(addr, way, buf, n)
 
     def _flow(self, addr):
-        flow = self._flows.get(addr)
-        if flow is None:
-            flow = self._spare
-            if flow is None:
-                return self._make(addr)
-            self._move(flow, addr)
-        return flow
+        flows = self._flows
+        if type(addr) is bytearray:  # the unix port's getaddrinfo: no key for a dict
+            for key in flows:
+                if key == addr:
+                    return flows[key]
+        elif addr in flows:
+            return flows[addr]
+        if self._spare:
+            self._move(self._spare, addr)
+            return self._spare
+        return self._make(addr)
 
     def _make(self, addr):
-        # A new peer: the one place that allocates.
-        peer = unpack(addr) if addr else _UNKNOWN
-        local = self._local or _UNKNOWN
-        flow = self._flows[addr] = self._agent.flow(local, peer, UDP, self._kind)
-        if len(self._flows) >= self._agent.flows:
-            self._spare = self._agent.flow(local, peer, UDP, self._kind)
+        # A new peer: the one place that allocates. The stack must not hear of an address
+        # that is none (a UNIX socket's).
+        try:
+            peer = unpack(addr) if addr else _UNKNOWN
+            local = self._local or _UNKNOWN
+            flow = self._agent.flow(local, peer, UDP, self._kind)
+            if len(self._flows) + 1 >= self._agent.flows:
+                self._spare = self._agent.flow(local, peer, UDP, self._kind)
+        except (ValueError, TypeError, IndexError):
+            self.ignored += 1
+            return None
+        self._flows[bytes(addr) if type(addr) is bytearray else addr] = flow
         return flow
 
     def _move(self, flow, addr):
