@@ -79,6 +79,10 @@ class Agent:
         self._out = (ring.st, ring.buf, None)
         self._asked = ticks_ms()
         self._stats = {}
+        if c["spool"]:
+            from uhep.outage import Outage
+
+            Outage(self, c)
         self.clock.sync()
         self.stats()
 

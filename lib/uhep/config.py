@@ -20,6 +20,8 @@ _KEYS = {
     "before_time": ("hold", ["hold", "zero"]),
     "tls_proto": (6, [6, 22]),
     "flows": (8, (1, 64)),
+    "spool": (None, "spool"),
+    "spool_per_s": (50, (1, 1000)),
 }
 
 
@@ -55,6 +57,12 @@ def _wrong(value, rule):
         return None if _label(value) else "at most 64 of A-Z a-z 0-9 . _ : @ -"
     if rule == "address":
         return None if _address(value) else '"host:port" or "[IPv6]:port" or a list of these'
+    if rule == "spool":
+        if value is None:
+            return None
+        from uhep.spool import wrong
+
+        return wrong(value)
     if isinstance(value, bool):
         value = None
     if isinstance(rule, list):
@@ -73,14 +81,14 @@ def validate(config):
         raise ConfigError("a configuration is an object {...}, not %r" % (config,))
     for key in config:
         if key not in _KEYS:
-            raise ConfigError("%s: no such key; there are %s" % (key, ", ".join(_KEYS)))
+            raise ConfigError("%s: no such key; there are %s" % (key, ", ".join(sorted(_KEYS))))
     full = {}
     for key in _KEYS:
         value, rule = _KEYS[key]
         value = full[key] = config.get(key, value)
         if rule == "address" and not value and config.get("enabled") is False:
             continue
-        if key == "max_packet" and full["profile"] == "sngrep":
+        if key == "max_packet" and config.get("profile") == "sngrep":
             rule = (600, 20479)
         right = _wrong(value, rule)
         if right:
