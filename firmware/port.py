@@ -26,5 +26,5 @@ def capture_agent(path):
         print("%s: nothing is captured: %s" % (path, error))
         return None
     if not agent.enabled:
-        print("%s: nothing is captured: it is absent, or says so" % path)
+        print("%s: nothing is captured: it is absent or not enabled" % path)
     return agent

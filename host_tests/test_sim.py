@@ -100,7 +100,7 @@ def test_a_call_to_nobody(tmp_path):
     "text, said",
     [
         (None, "absent"),
-        ('{"enabled": false}', "says so"),
+        ('{"enabled": false}', "not enabled"),
         ("{", "JSON"),
         ('{"capture_adress": "127.0.0.1:9060"}', "capture_adress"),
         ('{"capture_address": "127.0.0.1:90600"}', "90600"),
