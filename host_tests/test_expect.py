@@ -284,7 +284,7 @@ def test_any_order_of_arrival_passes(order):
 def test_in_any_order_variables_still_must_agree():
     wrong = rtcp({"ssrc": 3, "type": 201}, BOB, ALICE)
     report = judge(ANY, *REPORTS[:3], wrong)
-    assert told(report) == ["differs type 5 (RTCP) (line 8) #4 RTCP JSON"]
+    assert told(report) == ["differs RTCP (line 8) #4 RTCP JSON"]
     [outcome] = [each for each in report.outcomes if each.kind == "differs"]
     assert [(d.check.label, d.got) for d in outcome.differences] == [("json.ssrc", "3")]
     report = judge(ANY, *REPORTS[:3])
@@ -297,11 +297,9 @@ def test_times_counts_exactly():
     six = "order: any\npackets: [{type: log, payload: /^line/, times: 6}]"
     packets = [log(b"line %d" % at, at) for at in range(6)]
     assert judge(six, *packets).ok
-    assert told(judge(six, *packets[:5])) == ["missing type 100 (log) (line 2)"]
+    assert told(judge(six, *packets[:5])) == ["missing log (line 2)"]
     assert told(judge(six, *packets, log(b"line 6", 6))) == ["surplus #7 log"]
-    assert told(judge(six, *packets[:5], log(b"no line", 6))) == [
-        "differs type 100 (log) (line 2) #6 log"
-    ]
+    assert told(judge(six, *packets[:5], log(b"no line", 6))) == ["differs log (line 2) #6 log"]
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,5 +1,8 @@
 """A faulty scenario is told with its file, line, and what would be right."""
 
+import re
+from pathlib import Path
+
 import pytest
 from uhep_tools.expect import ScenarioError, load, parse
 
@@ -106,7 +109,7 @@ def test_what_a_packet_inherits():
     assert [check.pattern.told({}) for check in first.checks if check.label == "t"] == ["/200/"]
     assert {check.label for check in second.checks} == {"name", "type"}
     assert [c.pattern.told({}) for c in third.checks if c.label == "name"] == ['"hall"']
-    assert (first.what, second.what) == ("INVITE", "type 100 (log)")
+    assert (first.what, second.what) == ("INVITE", "log")
 
 
 def test_addresses_may_be_written_in_any_way():
@@ -114,3 +117,11 @@ def test_addresses_may_be_written_in_any_way():
     [packet] = parse(text).packets
     told = [check.pattern.told({}) for check in packet.checks]
     assert told == ['"[2001:db8::1]:5060"', '"2001:db8::2"']
+
+
+def test_the_example_of_the_readme():
+    readme = (Path(__file__).parents[1] / "tools" / "README.md").read_text()
+    [example] = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    scenario = parse(example)
+    titles = [each.what for each in scenario.packets]
+    assert titles == ["INVITE", "100", "200", "ACK", "RTCP", "BYE", "200"]

@@ -217,9 +217,10 @@ class _Parser:
 
 def _title(checks: dict[Place, Check]) -> str:
     """What to call a packet that has no `what`."""
-    for place in ("sip", "method"), ("sip", "status"), ("type",):
+    for place in ("sip", "method"), ("sip", "status"):
         if place in checks:
-            pattern = checks[place].pattern
-            text = pattern.told({}).strip('"')
-            return text if place[0] == "sip" else f"type {text}"
+            return checks[place].pattern.told({}).strip('"')
+    kind = checks[("type",)].pattern if ("type",) in checks else None
+    if isinstance(kind, Literal):
+        return kind.name or f"type {kind.value}"
     return "any packet"
