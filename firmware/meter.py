@@ -8,7 +8,7 @@ class MeteredAgent(Agent):
     """Counts in `asked` the bytes that capture() and poll() asked the heap for.
 
     mem_total() counts every request, also for memory that is given back at once. A poll that
-    opens a socket is left out: that is no packet's cost.
+    opens a connection or meets an error is left out: that is no packet's cost.
     """
 
     def __init__(self, config):
@@ -22,10 +22,14 @@ class MeteredAgent(Agent):
         return queued
 
     def poll(self):
-        opened = self.link.opened + self.link.errors
+        events = self._events()
         before = mem_total()
         sent = Agent.poll(self)
         asked = mem_total() - before
-        if opened == self.link.opened + self.link.errors:
+        if events == self._events():
             self.asked += asked
         return sent
+
+    def _events(self):
+        stats = self.stats()
+        return stats["connects"] + stats["errors"]
