@@ -23,8 +23,12 @@ def phone(folder, collector, host="127.0.0.1", **hep):
     settings |= {"quit_after_calls": 1, "quit_after_ms": 30000}
     hep = {"capture_address": f"127.0.0.1:{collector}"} | NODE | hep
     with Device("desk", folder / "desk", device=settings, hep=hep) as device:
-        until(lambda: bound("udp", sip), lambda: f"the phone to listen: {device.lines}")
-        yield device, sip
+        try:
+            until(lambda: bound("udp", sip), "the phone to listen")
+            yield device, sip
+        except Exception as error:
+            error.add_note("\n  | ".join(["The phone said:", *device.lines]))
+            raise
 
 
 @pytest.mark.peer("sipp")
