@@ -21,12 +21,12 @@ class Outage:
     more than half full: then live packets go between. No record is cut by another one.
 
     Memory: a spool and its block. Sending allocates nothing; moving a record to the spool
-    takes some 100 octets, reading or writing a block what the file system takes.
+    takes its length for a moment, reading or writing a block what the file system takes.
     """
 
     def __init__(self, agent, config):
         """Take over what `agent` does when it is idle, when its link changes, and for stats."""
-        self.spool = Spool(config["spool"]["path"], config["spool"]["blocks"])
+        self.spool = agent.spool = Spool(config["spool"]["path"], config["spool"]["blocks"])
         self._gap_ms = 1000 // config["spool_per_s"]
         self._agent = agent
         self._ring = agent.ring

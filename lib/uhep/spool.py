@@ -15,13 +15,14 @@ writes that file. A block is:
 
 import os
 from binascii import crc32
-from errno import errorcode
 from struct import pack_into, unpack_from
 
 from uhep.port import const
 
 _HEADER = const(16)
 _MAGIC = b"uhS1"
+_FAULTS = (OSError, MemoryError)  # opening a file takes memory
+_ERRORS = {12: "ENOMEM", 28: "ENOSPC", 30: "EROFS"}  # not in every port's errno
 
 
 def wrong(value):
@@ -47,7 +48,8 @@ class Spool:
     switches writing off for good, says so in `status`, and raises nothing; what is in flash
     already is sent all the same.
 
-    status: "ok", or why nothing is written any more
+    status: "ok", or why nothing is written any more: "off:ENOSPC", "off:EROFS",
+    "off:ENOMEM", or "off:" and another errno
     waiting: records that are here
     spooled, sent, lost: records put in, sent, and lost: to make room, as larger than a block,
     or unreadable; bad: blocks that were cut, changed, or not ours.
@@ -88,7 +90,7 @@ class Spool:
             self.store()
             return False
         else:
-            pack_into("%ds" % n, self.buf, self.end, memoryview(buf)[at : at + n])
+            pack_into("%ds" % n, self.buf, self.end, buf[at : at + n])
             self.end += n
             self._count += 1
             self.waiting += 1
@@ -109,7 +111,7 @@ class Spool:
         try:
             with open(self.path + str(slot), "wb") as f:
                 f.write(self.buf)
-        except (OSError, MemoryError) as e:
+        except _FAULTS as e:
             self._off(e)
             self._remove(slot)
             return False
@@ -187,7 +189,7 @@ class Spool:
         try:
             with open(self.path + str(slot), "rb") as f:
                 n = f.readinto(self.buf)
-        except (OSError, MemoryError):
+        except _FAULTS:
             self.bad += 1  # stays: the next run may be able to read it
             return None
         magic, crc, seq, end, count = unpack_from(">4sIIHH", self.buf)
@@ -206,7 +208,7 @@ class Spool:
                     head = self._load(slot)
                     if head:
                         found.append((head[0], int(slot), head[2]))
-        except (OSError, MemoryError) as e:
+        except _FAULTS as e:
             self._off(e)
         for seq, slot, count in sorted(found):
             self._queue.append([slot, count])
@@ -216,10 +218,10 @@ class Spool:
     def _remove(self, slot):
         try:
             os.remove(self.path + str(slot))
-        except OSError as e:
+        except _FAULTS as e:
             self._off(e)
 
     def _off(self, e):
         if self.status == "ok":
-            code = e.args[0] if e.args else 0
-            self.status = "off: " + errorcode.get(code, str(code))
+            code = e.args[0] if isinstance(e, OSError) and e.args else 12
+            self.status = "off:" + _ERRORS.get(code, str(code))
