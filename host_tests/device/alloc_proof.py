@@ -43,7 +43,8 @@ INVITE += b"a" * (600 - len(INVITE))
 class Sink:
     """A link that takes everything and keeps nothing."""
 
-    errors = refused = opened = 0
+    errors = refused = opened = unconfirmed = 0
+    look = None
 
     def __init__(self, takes=True):
         self._takes = takes
@@ -249,7 +250,7 @@ def real_socket():
             break
         except OSError:
             pass
-    a = agent(UdpLink(["127.0.0.1:%d" % port]))
+    a = agent(UdpLink("127.0.0.1:%d" % port))
     flow = a.flow(*V4)
     a.keep = drain
 

@@ -28,11 +28,13 @@ class Ticks:
 class Link:
     """Keeps each packet. `script`: what the next writes do: a length, None or an OSError."""
 
+    look = None
+
     def __init__(self, script=()):
         self.packets = []
         self.script = list(script)
         self.part = b""
-        self.errors = self.refused = self.opened = 0
+        self.errors = self.refused = self.opened = self.unconfirmed = 0
         self.write = None
 
     def open(self):

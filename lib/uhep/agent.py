@@ -6,7 +6,6 @@ import sys
 from uhep import SIP, TLS, UDP
 from uhep.clock import Clock
 from uhep.flow import Flow, chunk
-from uhep.link import UdpLink
 from uhep.port import const, ticks_diff, ticks_ms, ticks_us
 from uhep.ring import SendRing
 
@@ -67,7 +66,6 @@ class Agent:
             self.tail += chunk(19, c["capture_name"].encode())
         self.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], c["drop"] == "oldest")
         self.clock = Clock(ring, ticks, c["before_time"] == "zero")
-        self.link = link or UdpLink(c["capture_address"])
         # Kamailio takes every kind that it does not know for SIP.
         self.unwanted = (34, 35) if c["profile"] == "kamailio" else ()
         self._tls = c["tls_proto"]
@@ -79,6 +77,7 @@ class Agent:
         self._out = (ring.st, ring.buf, None)
         self._asked = ticks_ms()
         self._stats = {}
+        self.link = link or module.link(self, c)
         if c["spool"]:
             from uhep.outage import Outage
 
@@ -121,6 +120,7 @@ class Agent:
         d["dropped"] = st[15] + i
         d["errors"] = self.link.errors
         d["refused"] = self.link.refused
+        d["unconfirmed"] = self.link.unconfirmed
         d["connects"] = self.link.opened
         d["clock_set"] = self.clock.is_set
         return d

@@ -12,7 +12,7 @@ _KEYS = {
     "capture_id": (0, (0, 0xFFFFFFFF)),
     "capture_name": ("", "label"),
     "uuid_type": ("call-id", ["call-id", "channel"]),
-    "transport": ("udp", ["udp"]),
+    "transport": ("udp", ["udp", "tcp", "tls"]),
     "profile": ("homer", ["homer", "kamailio", "sngrep"]),
     "max_packet": (4096, (600, 65507)),
     "queue_bytes": (8192, (1024, 1 << 20)),
@@ -22,6 +22,17 @@ _KEYS = {
     "flows": (8, (1, 64)),
     "spool": (None, "spool"),
     "spool_per_s": (50, (1, 1000)),
+    "failback_s": (300, (10, 86400)),
+    "dns": ("", "server"),
+    "stall_s": (20, (2, 3600)),
+    "keepalive_s": (0, (0, 3600)),
+    "tcp_buffer": (16384, (2048, 1 << 20)),
+    "tls_ca": ("", "text"),
+    "tls_pin": ("", "pin"),
+    "tls_name": ("", "text"),
+    "tls_cert": ("", "text"),
+    "tls_key": ("", "text"),
+    "tls_verify": ("full", ["full", "none"]),
 }
 
 
@@ -49,6 +60,36 @@ def _label(value):
     )
 
 
+def _server(value):
+    # An IPv4 address, with or without a port.
+    try:
+        host, port = (value + ":53").split(":")[:2]
+        octets = [int(n) for n in host.split(".")]
+        return len(octets) == 4 and all([0 <= n < 256 for n in octets]) and 0 < int(port) < 65536
+    except (ValueError, AttributeError, TypeError):
+        return False
+
+
+def _pin(value):
+    value = value.replace(":", "").lower() if isinstance(value, str) else "x"
+    return len(value) in (0, 64) and all([c in "0123456789abcdef" for c in value])
+
+
+def _tls(full):
+    # (key, what would be right) of TLS keys that do not go together, or None.
+    given = [key for key in ("tls_ca", "tls_pin", "tls_cert", "tls_key") if full[key]]
+    if full["transport"] != "tls":
+        return ("transport", '"tls" with ' + given[0]) if given else None
+    proof = full["tls_ca"] or full["tls_pin"]
+    if full["tls_verify"] == "none":
+        return ("tls_verify", '"full" with tls_ca or tls_pin') if proof else None
+    if not proof:
+        return "tls_ca", 'the file of a CA, or tls_pin, or "tls_verify": "none"'
+    if bool(full["tls_cert"]) != bool(full["tls_key"]):
+        return ("tls_key" if full["tls_cert"] else "tls_cert"), "both or none of the two"
+    return None
+
+
 def _wrong(value, rule):
     # What would be right, or None.
     if rule == "flag":
@@ -63,6 +104,12 @@ def _wrong(value, rule):
         from uhep.spool import wrong
 
         return wrong(value)
+    if rule == "text":
+        return None if isinstance(value, str) else "a text"
+    if rule == "pin":
+        return None if _pin(value) else "64 hex digits: the SHA-256 of the certificate"
+    if rule == "server":
+        return None if value == "" or _server(value) else 'an IPv4 address, or "address:port"'
     if isinstance(value, bool):
         value = None
     if isinstance(rule, list):
@@ -70,6 +117,11 @@ def _wrong(value, rule):
     if isinstance(value, int) and rule[0] <= value <= rule[1]:
         return None
     return "an integer from %d to %d" % rule
+
+
+def _error(key, value, right):
+    value = "that" if key == "capture_password" else repr(value)
+    raise ConfigError("%s: %s is not possible; use %s" % (key, value, right))
 
 
 def validate(config):
@@ -90,10 +142,14 @@ def validate(config):
             continue
         if key == "max_packet" and config.get("profile") == "sngrep":
             rule = (600, 20479)
+        if key == "max_packet" and full["profile"] == "kamailio" and full["transport"] != "udp":
+            rule = (600, 16383)
         right = _wrong(value, rule)
         if right:
-            value = "that" if key == "capture_password" else repr(value)
-            raise ConfigError("%s: %s is not possible; use %s" % (key, value, right))
+            _error(key, value, right)
+    right = _tls(full)
+    if right:
+        _error(right[0], full[right[0]], right[1])
     if isinstance(full["capture_address"], str):
         full["capture_address"] = [full["capture_address"]]
     return full
@@ -114,3 +170,14 @@ def load(path):
         except ValueError:
             raise ConfigError("%s: not JSON; look for a comma, quote or bracket" % path)
     return validate(config)
+
+
+def link(agent, c):
+    """The link of a complete configuration; what it does not need is not imported."""
+    if c["transport"] == "udp" and len(c["capture_address"]) < 2 and not c["dns"]:
+        from uhep.link import UdpLink
+
+        return UdpLink("".join(c["capture_address"]))
+    from uhep.collectors import make
+
+    return make(agent, c)

@@ -1,7 +1,10 @@
 # Part of uhep, MIT licence.
 """What CPython lacks. Not imported on MicroPython, and not installed there."""
 
+from ssl import SSLWantReadError, SSLWantWriteError
 from time import monotonic_ns
+
+_LATER = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
 
 
 def ticks_ms():
@@ -30,7 +33,50 @@ def writer(sock):
     def write(buf, at, n):
         try:
             return sock.send(memoryview(buf)[at : at + n])
-        except BlockingIOError:
+        except _LATER:
             return None
 
     return write
+
+
+def reader(sock):
+    """A readinto(buf) for a socket that has only recv_into: None when it would block."""
+
+    def readinto(buf):
+        try:
+            return sock.recv_into(buf)
+        except _LATER:
+            return None
+
+    return readinto
+
+
+def context(config):
+    """The ssl.SSLContext for a TlsLink. Raises OSError or ValueError for unfit files."""
+    import ssl
+
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if config["tls_ca"]:
+        from uhep.tls import der
+
+        made.load_verify_locations(cadata=b"".join(der(config["tls_ca"])))
+    else:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    if config["tls_cert"]:
+        made.load_cert_chain(config["tls_cert"], config["tls_key"])
+    return made
+
+
+def shaken(sock, pin):
+    """Go on with the handshake: True when it is done. Raises OSError, ValueError."""
+    try:
+        sock.do_handshake()
+    except _LATER:
+        return False
+    if pin:
+        from uhep.tls import digest
+
+        if digest(sock.getpeercert(True)) != pin:
+            raise ValueError("the certificate is not the one of tls_pin")
+    return True

@@ -1,58 +1,74 @@
 # Part of uhep, MIT licence.
-"""Ways to the collector. A link gives the agent a `write`, and takes back its errors."""
+"""Ways to a collector. A link gives the agent a `write`, and takes back its errors."""
 
 import errno
+from random import getrandbits
 
 from uhep.port import const, ticks_add, ticks_diff, ticks_ms
 
 _RETRY_MS = const(1000)
-_RETRY_MAX_MS = const(60000)
+_RETRY_MAX_MS = const(30000)
 
 # "Later", not "broken": no room below, or the collector's host said that nobody listens.
 _LATER = (errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS, errno.ECONNREFUSED)
 
 
 class UdpLink:
-    """One connected, non-blocking UDP socket; a datagram is a HEP packet.
+    """One connected, non-blocking UDP socket to one collector; a datagram is a HEP packet.
 
-    `write` is None while there is no socket; else write(buf, at, n) returns n, or None when
-    nothing can be sent now, or raises OSError. The collector's name is looked up when the
-    socket is opened, which may block, so that happens only in `poll`, never in `capture`.
+    `write` is None while there is no socket; else write(buf, at, n) returns how much went, or
+    None when nothing can be sent now, or raises OSError. `open` never waits for a collector.
+    Its name is looked up each time anew, and only there, never in a capture: with `dns` in
+    the configuration without waiting either, else by the port's own resolver, which waits.
+
+    After a failure it stays closed for 1 to 2 s, then twice as long each time, up to 30 to
+    60 s; the exact time is drawn, so that a fleet does not return all at once.
     """
 
-    def __init__(self, addresses, ticks=ticks_ms):
-        self.addresses = addresses
+    look = None  # for links that need attention while nothing is sent
+    trying = False  # an attempt of `open` is under way
+    shaking = False  # it has come as far as the TLS handshake
+    unconfirmed = 0
+    _TYPE = "SOCK_DGRAM"
+
+    def __init__(self, address, ticks=ticks_ms):
+        """address: "host:port". Raises nothing."""
+        self.address = self.where = address  # what it was told; the same, if need be in numbers
         self.write = None
         self.sock = None
-        self.errors = 0  # sends that failed: what was to be sent is still queued
+        self.errors = 0  # sends and attempts that failed: what was to be sent is still queued
         self.refused = 0  # of these, "connection refused": nobody listens there
         self.opened = 0
-        self._which = 0
+        self.status = "closed"
         self._ticks = ticks
         self._due = None
         self._wait_ms = _RETRY_MS
 
     def open(self):
-        """Try to open the socket, if it is time to. True if there is one now."""
-        import socket  # not in every build, and not needed before
-
+        """Go on with opening the socket, if it is time to. True once it can be written."""
         if self._due is not None and ticks_diff(self._ticks(), self._due) < 0:
             return False
-        sock = None
         try:
-            host, port = self.addresses[self._which].rsplit(":", 1)
-            info = socket.getaddrinfo(host.strip("[]"), int(port), 0, socket.SOCK_DGRAM)[0]
-            sock = socket.socket(info[0], info[1])
-            sock.setblocking(False)
-            sock.connect(info[-1])
-        except (OSError, ValueError):  # ValueError: a name that can not be one (CPython)
-            if sock:
-                sock.close()
-            self.errors += 1
-            self._later()
+            return self._open()
+        except (OSError, ValueError) as e:  # ValueError: bad names (CPython), certificates
+            self.failed(e)
             return False
-        self.use(sock)
+
+    def _open(self):
+        addr = self._socket()
+        self.sock.connect(addr)
+        self.use(self.sock)
         return True
+
+    def _socket(self):
+        # Makes the socket; returns where to connect it.
+        import socket  # not in every build, and not needed before
+
+        host, port = self.where.rsplit(":", 1)
+        info = socket.getaddrinfo(host.strip("[]"), int(port), 0, getattr(socket, self._TYPE))[0]
+        self.sock = socket.socket(info[0], info[1])
+        self.sock.setblocking(False)
+        return info[-1]
 
     def use(self, sock):
         """Send on this socket-like object from now on."""
@@ -63,29 +79,30 @@ class UdpLink:
 
             self.write = writer(sock)
         self.opened += 1
+        self.status = "open"
         self._due = None
         self._wait_ms = _RETRY_MS
 
     def failed(self, e):
-        """A write raised OSError `e`: closes the socket unless it is a matter of time."""
+        """`open` or a write raised `e`: closes the socket unless it is a matter of time."""
         self.errors += 1
-        code = e.args[0] if e.args else 0
+        code = e.args and e.args[0]
         if code == errno.ECONNREFUSED:
             self.refused += 1
-        if code not in _LATER:
-            self.close()
-            self._later()
+        if code not in _LATER or not self.write:
+            self.broken(e)
+
+    def broken(self, why):
+        """Close the socket, for 1 to 2 s, and the next time for twice as long."""
+        self.close()
+        self.status = "failed: %s" % why
+        ms = self._wait_ms
+        self._due = ticks_add(self._ticks(), ms + ms * getrandbits(10) // 1024)
+        self._wait_ms = min(2 * ms, _RETRY_MAX_MS)
 
     def close(self):
         """Close the socket; `open` makes another."""
         if self.sock:
             self.sock.close()
         self.sock = self.write = None
-
-    def _later(self):
-        # Another collector, if there are several; a pause after each round, twice as long.
-        self._which += 1
-        if self._which >= len(self.addresses):
-            self._which = 0
-            self._due = ticks_add(self._ticks(), self._wait_ms)
-            self._wait_ms = min(2 * self._wait_ms, _RETRY_MAX_MS)
+        self.status = "closed"
