@@ -174,7 +174,8 @@ def load(path):
 
 def link(agent, c):
     """The link of a complete configuration; what it does not need is not imported."""
-    if c["transport"] == "udp" and len(c["capture_address"]) < 2 and not c["dns"]:
+    n = len(c["capture_address"])
+    if n == 0 or n == 1 and c["transport"] == "udp" and not c["dns"]:
         from uhep.link import UdpLink
 
         return UdpLink("".join(c["capture_address"]))
