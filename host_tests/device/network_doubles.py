@@ -3,7 +3,7 @@
 import errno
 import sys
 
-from capture_doubles import CONFIG, Ticks
+from capture_doubles import CONFIG, Ticks, field
 from uhep import OUT, Agent
 
 FLOW = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
@@ -153,4 +153,13 @@ def poll(a, times=20, ms=0):
 
 def serials(stream):
     found, rest = frames(stream)
-    return [int(f[f.find(b"\0\x0f") + 4 :][:4]) for f in found], rest
+    return [int(field(f, 15)[:4]) for f in found], rest
+
+
+def raises(error, function, *args):
+    """Calls function(*args), which must raise `error`; returns the error's text."""
+    try:
+        function(*args)
+    except error as raised:
+        return str(raised)
+    raise AssertionError("did not raise " + error.__name__)

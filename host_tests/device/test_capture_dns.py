@@ -1,7 +1,6 @@
 """The resolver: waits for nothing, believes only answers to its question."""
 
-from doubles import raises
-from network_doubles import Network, Sock, agent, poll, put, serials
+from network_doubles import Network, Sock, agent, poll, put, raises, serials
 from uhep.dns import Resolver
 
 NAME = "Collector.example"

@@ -1,7 +1,7 @@
 # Part of uhep, MIT licence.
 """Looks names up without waiting (RFC 1035): one question to one server, A records only."""
 
-from os import urandom
+from random import getrandbits
 from struct import pack
 
 from uhep.flow import address
@@ -78,7 +78,7 @@ class Resolver:
             raise OSError("no host name: " + host)
         name = b"".join([bytes((len(label),)) + label for label in labels])
         # Recursion desired, one question; type A, class IN.
-        head = urandom(2) + pack(">5H", 0x0100, 1, 0, 0, 0)
+        head = pack(">6H", getrandbits(16), 0x0100, 1, 0, 0, 0)
         self._question = head + name + b"\0\0\1\0\1"
         info = socket.getaddrinfo(self._server[0], int(self._server[1]), 0, socket.SOCK_DGRAM)[0]
         self._sock = sock = socket.socket(info[0], info[1])
