@@ -2,6 +2,7 @@
 """The configuration: one flat JSON object. Names and meanings follow Asterisk's hep.conf."""
 
 import json
+import sys
 
 # key: default, and what is allowed: "flag", "label", "address", a list of choices, or the
 # least and the largest integer. README.md says what each means.
@@ -20,20 +21,11 @@ _KEYS = {
     "before_time": ("hold", ["hold", "zero"]),
     "tls_proto": (6, [6, 22]),
     "flows": (8, (1, 64)),
-    "spool": (None, "spool"),
-    "spool_per_s": (50, (1, 1000)),
-    "failback_s": (300, (10, 86400)),
-    "dns": ("", "server"),
-    "stall_s": (20, (2, 3600)),
-    "keepalive_s": (0, (0, 3600)),
-    "tcp_buffer": (16384, (2048, 1 << 20)),
-    "tls_ca": ("", "text"),
-    "tls_pin": ("", "pin"),
-    "tls_name": ("", "text"),
-    "tls_cert": ("", "text"),
-    "tls_key": ("", "text"),
-    "tls_verify": ("full", ["full", "none"]),
+    "spool": (None, [None]),
 }
+
+
+_LARGEST = {"sngrep": 20479}  # what it takes over UDP
 
 
 class ConfigError(ValueError):
@@ -60,56 +52,16 @@ def _label(value):
     )
 
 
-def _server(value):
-    # An IPv4 address, with or without a port.
-    try:
-        host, port = (value + ":53").split(":")[:2]
-        octets = [int(n) for n in host.split(".")]
-        return len(octets) == 4 and all([0 <= n < 256 for n in octets]) and 0 < int(port) < 65536
-    except (ValueError, AttributeError, TypeError):
-        return False
-
-
-def _pin(value):
-    value = value.replace(":", "").lower() if isinstance(value, str) else "x"
-    return len(value) in (0, 64) and all([c in "0123456789abcdef" for c in value])
-
-
-def _tls(full):
-    # (key, what would be right) of TLS keys that do not go together, or None.
-    given = [key for key in ("tls_ca", "tls_pin", "tls_cert", "tls_key") if full[key]]
-    if full["transport"] != "tls":
-        return ("transport", '"tls" with ' + given[0]) if given else None
-    proof = full["tls_ca"] or full["tls_pin"]
-    if full["tls_verify"] == "none":
-        return ("tls_verify", '"full" with tls_ca or tls_pin') if proof else None
-    if not proof:
-        return "tls_ca", 'the file of a CA, or tls_pin, or "tls_verify": "none"'
-    if bool(full["tls_cert"]) != bool(full["tls_key"]):
-        return ("tls_key" if full["tls_cert"] else "tls_cert"), "both or none of the two"
-    return None
-
-
 def _wrong(value, rule):
     # What would be right, or None.
+    if callable(rule):
+        return rule(value)
     if rule == "flag":
         return None if value is True or value is False else "true or false"
     if rule == "label":
         return None if _label(value) else "at most 64 of A-Z a-z 0-9 . _ : @ -"
     if rule == "address":
         return None if _address(value) else '"host:port" or "[IPv6]:port" or a list of these'
-    if rule == "spool":
-        if value is None:
-            return None
-        from uhep.spool import wrong
-
-        return wrong(value)
-    if rule == "text":
-        return None if isinstance(value, str) else "a text"
-    if rule == "pin":
-        return None if _pin(value) else "64 hex digits: the SHA-256 of the certificate"
-    if rule == "server":
-        return None if value == "" or _server(value) else 'an IPv4 address, or "address:port"'
     if isinstance(value, bool):
         value = None
     if isinstance(rule, list):
@@ -119,35 +71,61 @@ def _wrong(value, rule):
     return "an integer from %d to %d" % rule
 
 
+def _plain(config):
+    # Nothing but what one collector over UDP needs.
+    for key in config:
+        if key not in _KEYS:
+            return False
+    return (
+        config.get("transport", "udp") == "udp"
+        and not config.get("spool")
+        and not (
+            isinstance(config.get("capture_address"), (list, tuple))
+            and config["capture_address"][1:]
+        )
+    )
+
+
 def _error(key, value, right):
     value = "that" if key == "capture_password" else repr(value)
     raise ConfigError("%s: %s is not possible; use %s" % (key, value, right))
 
 
 def validate(config):
-    """A complete configuration from a dict: every key, defaults filled in.
+    """A complete configuration from a dict: defaults filled in for every key that matters.
 
-    capture_address comes back as a list of "host:port". Raises ConfigError.
+    Keys of TCP, TLS, spool and fail-over stand in uhep.config_more, which is imported only
+    if there is one of these. capture_address comes back as a list of "host:port". Raises
+    ConfigError.
     """
     if not isinstance(config, dict):
         raise ConfigError("a configuration is an object {...}, not %r" % (config,))
+    keys, agree = _KEYS, None
+    if not _plain(config):
+        from uhep.config_more import KEYS, agree
+
+        keys = dict(_KEYS)
+        keys.update(KEYS)
+        del sys.modules["uhep.config_more"]  # needed once
+        del sys.modules["uhep"].config_more
     for key in config:
-        if key not in _KEYS:
-            raise ConfigError("%s: no such key; there are %s" % (key, ", ".join(sorted(_KEYS))))
+        if key not in keys:
+            raise ConfigError("%s: no such key; there are %s" % (key, ", ".join(sorted(keys))))
     full = {}
-    for key in _KEYS:
-        value, rule = _KEYS[key]
+    for key in keys:  # in no order: MicroPython's dicts have none
+        value, rule = keys[key]
         value = full[key] = config.get(key, value)
         if rule == "address" and not value and config.get("enabled") is False:
             continue
-        if key == "max_packet" and config.get("profile") == "sngrep":
-            rule = (600, 20479)
-        if key == "max_packet" and full["profile"] == "kamailio" and full["transport"] != "udp":
-            rule = (600, 16383)
         right = _wrong(value, rule)
         if right:
             _error(key, value, right)
-    right = _tls(full)
+    top = _LARGEST.get(full["profile"], 65507)
+    if full["profile"] == "kamailio" and full["transport"] != "udp":
+        top = 16383
+    if full["max_packet"] > top:
+        _error("max_packet", full["max_packet"], "at most %d, %s's" % (top, full["profile"]))
+    right = agree and agree(full)
     if right:
         _error(right[0], full[right[0]], right[1])
     if isinstance(full["capture_address"], str):
@@ -175,7 +153,7 @@ def load(path):
 def link(agent, c):
     """The link of a complete configuration; what it does not need is not imported."""
     n = len(c["capture_address"])
-    if n == 0 or n == 1 and c["transport"] == "udp" and not c["dns"]:
+    if n == 0 or n == 1 and c["transport"] == "udp" and not c.get("dns"):
         from uhep.link import UdpLink
 
         return UdpLink("".join(c["capture_address"]))

@@ -1,0 +1,66 @@
+# Part of uhep, MIT licence.
+"""Configuration of what not every agent has: spool, fail-over, TCP and TLS."""
+
+
+def _server(value):
+    # An IPv4 address, with or without a port.
+    try:
+        host, port = (value + ":53").split(":")[:2]
+        octets = [int(n) for n in host.split(".")]
+        good = len(octets) == 4 and min(octets) >= 0 and max(octets) < 256
+        good = good and 0 < int(port) < 65536
+    except (ValueError, AttributeError, TypeError):
+        good = value == ""
+    return None if good else 'an IPv4 address, or "address:port"'
+
+
+def _pin(value):
+    text = value.replace(":", "").lower() if isinstance(value, str) else "x"
+    if len(text) in (0, 64) and all([c in "0123456789abcdef" for c in text]):
+        return None
+    return "64 hex digits: the SHA-256 of the certificate"
+
+
+def _text(value):
+    return None if isinstance(value, str) else "a text"
+
+
+def _spool(value):
+    if value is None:
+        return None
+    from uhep.spool import wrong
+
+    return wrong(value)
+
+
+# As in uhep.config; a function gives what would be right, or None.
+KEYS = {
+    "spool": (None, _spool),
+    "spool_per_s": (50, (1, 1000)),
+    "failback_s": (300, (10, 86400)),
+    "dns": ("", _server),
+    "stall_s": (20, (2, 3600)),
+    "keepalive_s": (0, (0, 3600)),
+    "tcp_buffer": (16384, (2048, 1 << 20)),
+    "tls_ca": ("", _text),
+    "tls_pin": ("", _pin),
+    "tls_name": ("", _text),
+    "tls_cert": ("", _text),
+    "tls_key": ("", _text),
+    "tls_verify": ("full", ["full", "none"]),
+}
+
+
+def agree(full):
+    """(key, what would be right) of TLS keys that do not go together, or None."""
+    given = [key for key in ("tls_ca", "tls_pin", "tls_cert", "tls_key") if full[key]]
+    if full["transport"] != "tls":
+        return ("transport", '"tls" with ' + given[0]) if given else None
+    proof = full["tls_ca"] or full["tls_pin"]
+    if full["tls_verify"] == "none":
+        return ("tls_verify", '"full" with tls_ca or tls_pin') if proof else None
+    if not proof:
+        return "tls_ca", 'the file of a CA, or tls_pin, or "tls_verify": "none"'
+    if bool(full["tls_cert"]) != bool(full["tls_key"]):
+        return ("tls_key" if full["tls_cert"] else "tls_cert"), "both or none of the two"
+    return None
