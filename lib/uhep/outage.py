@@ -35,6 +35,7 @@ class Outage:
         self._blocked = False  # it took nothing: a live record has to find out when it does
         self._due = 0
         self._left = 0  # octets of a spooled record yet to send
+        self._cut = None  # spool.sent when one was cut
         self._before = (agent._idle, agent._linked, agent.stats)
         agent._idle = self.idle
         agent._linked = self.linked
@@ -47,6 +48,8 @@ class Outage:
         st, ring, self._link = agent._out
         if self._link:
             agent._out = (st, ring, self.write)
+        if self._left and self._at != self.spool.at:
+            self._half()
         self._left = 0
         self._blocked = False
         self._due = ticks_ms()
@@ -58,10 +61,7 @@ class Outage:
             if self._agent.clock.is_set or self._ring.st[_ZERO]:  # else not dated yet
                 self._save()
         elif self.spool.waiting:
-            try:
-                self._replay()
-            except OSError as e:
-                self._agent._failed(e)
+            self._try()
 
     def write(self, buf, at, n):
         """As a link's: sends n octets of the ring; None: not now. May raise OSError."""
@@ -93,6 +93,19 @@ class Outage:
         d["spool_status"] = s.status
         return d
 
+    def _try(self):
+        try:
+            self._replay()
+        except OSError:  # "as e" would take the frame over 11 words
+            self._again()
+
+    def _again(self):
+        # What was the error? A second try tells, or succeeds.
+        try:
+            self._replay()
+        except OSError as e:
+            self._agent._failed(e)
+
     def _replay(self):
         s = self.spool
         if not self._left:
@@ -114,11 +127,21 @@ class Outage:
             s.done()
             self._due = ticks_add(ticks_ms(), self._gap_ms)
 
+    def _half(self):
+        # A spooled record was cut: once more, but lest it keeps all others back, no more.
+        s = self.spool
+        if self._cut == s.sent:
+            s.done()
+            s.sent -= 1
+            s.lost += 1
+        self._cut = s.sent
+
     def _save(self):
         # A record that is half on the wire stays.
         ring = self._ring
         st = ring.st
-        while st[_USED] > self._mark and st[_AT] == st[_TAIL]:
+        seq = self.spool.seq
+        while st[_USED] > self._mark and st[_AT] == st[_TAIL] and self.spool.seq == seq:
             if not self.spool.put(ring.buf, st[_TAIL], st[_LEFT]):
                 break
             ring.pop()

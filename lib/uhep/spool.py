@@ -53,7 +53,8 @@ class Spool:
     waiting: records that are here
     spooled, sent, lost: records put in, sent, and lost: to make room, as larger than a block,
     or unreadable; bad: blocks that were cut, changed, or not ours.
-    found: records that were in flash at the start. found + spooled = sent + lost + waiting.
+    seq: number of the next block. found: records that were in flash at the start;
+    found + spooled = sent + lost + waiting.
     """
 
     def __init__(self, path, blocks, block=4096):
@@ -71,14 +72,12 @@ class Spool:
         self._sending = False  # buf is a copy of the oldest block in flash
         self._from = _HEADER  # where the oldest block in flash goes on, if it was begun
         self._queue = []  # [slot, records not sent] of each block in flash, oldest first
-        self._seq = 0
+        self.seq = 0
         self._recover()
         self.found = self.waiting
 
     def put(self, buf, at, n):
-        """Take the record of n octets at buf[at]. False: not now, for a block was written first;
-        or never, if status is not "ok".
-        """
+        """Take the record of n octets at buf[at]; may write a block. False: status is not "ok"."""
         if self.status != "ok":
             return False
         if self._sending:
@@ -86,10 +85,9 @@ class Spool:
             self._empty()
         if n > len(self.buf) - _HEADER:
             self.lost += 1
-        elif self.end + n > len(self.buf):
-            self.store()
-            return False
         else:
+            if self.end + n > len(self.buf) and not self.store():
+                return False
             pack_into("%ds" % n, self.buf, self.end, buf[at : at + n])
             self.end += n
             self._count += 1
@@ -101,12 +99,12 @@ class Spool:
         """Write the block that is being filled. False: it could not be, and stays in memory."""
         if self.status != "ok":
             return False
-        slot = self._seq % self.blocks
+        slot = self.seq % self.blocks
         for i in range(len(self._queue)):
             if self._queue[i][0] == slot:
                 self._lose(i)
                 break
-        pack_into(">4sIIHH", self.buf, 0, _MAGIC, 0, self._seq, self.end, self._count)
+        pack_into(">4sIIHH", self.buf, 0, _MAGIC, 0, self.seq, self.end, self._count)
         pack_into(">I", self.buf, 4, self._crc(self.end))
         try:
             with open(self.path + str(slot), "wb") as f:
@@ -118,7 +116,7 @@ class Spool:
         if self.at > _HEADER:  # only if it is the oldest, see ready
             self._from = self.at
         self._queue.append([slot, self._count])
-        self._seq += 1
+        self.seq += 1
         self._empty()
         return True
 
@@ -213,7 +211,7 @@ class Spool:
         for seq, slot, count in sorted(found):
             self._queue.append([slot, count])
             self.waiting += count
-            self._seq = seq + 1
+            self.seq = seq + 1
 
     def _remove(self, slot):
         try:
