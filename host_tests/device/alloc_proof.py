@@ -44,7 +44,6 @@ class Sink:
     """A link that takes everything and keeps nothing."""
 
     errors = refused = opened = unconfirmed = 0
-    look = None
 
     def __init__(self, takes=True):
         self._takes = takes
@@ -263,6 +262,143 @@ def real_socket():
     return step
 
 
+class Stream:
+    """A connection that takes `takes` octets a write, and nothing in every `stuck`th one."""
+
+    def __init__(self, takes, stuck):
+        self.takes = takes
+        self.stuck = stuck
+        self.n = 0
+
+    def write(self, buf, at, n):
+        self.n += 1
+        if self.n == self.stuck:
+            self.n = 0
+            return None
+        return n if n < self.takes else self.takes
+
+    def readinto(self, buf):
+        return None
+
+    def close(self):
+        pass
+
+
+def connected(takes=5000, stuck=0, tls=False, **more):
+    config = {"transport": "tls", "tls_verify": "none"} if tls else {"transport": "tcp"}
+    config.update(CONFIG)
+    config.update(more)
+    a = Agent(config, Ticks())
+    a.clock.set(1767225600)
+    link = getattr(a.link, "links", [a.link])[0]
+    link._ticks = Ticks()
+    link.use(Stream(takes, stuck))
+    if tls:
+        link._stream, link._raw = link._raw, link._exactly
+    if link is not a.link:
+        a.link._take(link)
+    a._linked()
+    return a, link
+
+
+def by_tcp(*args, **more):
+    a, link = connected(*args, **more)
+    flow = a.flow(*V4)
+
+    def step():
+        link._ticks.now = link._ticks.now + 700 & 0x1FFFFFFF
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+        a.poll()
+        a.poll()
+        a.stats()
+
+    for _ in range(10):
+        step()
+    assert a.stats()["sent"] > 5 and a.stats()["errors"] == 0
+    return step
+
+
+def tcp():
+    return by_tcp()
+
+
+def tcp_in_parts():
+    return by_tcp(300, 3)
+
+
+def tcp_with_keep_alives():
+    a, link = connected(keepalive_s=1)
+
+    def step():
+        link._ticks.now = link._ticks.now + 1100 & 0x1FFFFFFF
+        a.poll()
+
+    for _ in range(10):
+        step()
+    assert a.stats()["sent"] > 2
+    return step
+
+
+def tcp_of_several_collectors():
+    return by_tcp(capture_address=["192.0.2.1:9060", "192.0.2.2:9060"])
+
+
+def tls_but_for_the_library():
+    return by_tcp(300, 3, tls=True)
+
+
+def tcp_waiting_for_its_next_attempt():
+    a, link = connected()
+    link.broken("")
+    a._linked()
+    flow = a.flow(*V4)
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+        a.stats()
+
+    return step
+
+
+def real_connection():
+    import socket
+
+    server = socket.socket()
+    for port in range(20000, 60000, 7):
+        try:
+            server.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+            break
+        except OSError:
+            pass
+    server.listen(1)
+    config = {"transport": "tcp"}
+    config.update(CONFIG)
+    config["capture_address"] = "127.0.0.1:%d" % port
+    a = Agent(config, Ticks())
+    a.clock.set(1767225600)
+    for _ in range(1000):
+        a.poll()
+        if a.stats()["connects"]:
+            break
+    peer = server.accept()[0]
+    peer.setblocking(False)
+    buf = bytearray(4096)
+    flow = a.flow(*V4)
+    a.keep = server
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+        peer.readinto(buf)
+
+    for _ in range(10):
+        step()
+    assert a.stats()["sent"] == 10
+    return step
+
+
 def bad_object():
     def step():
         return bytes(600)
@@ -309,6 +445,13 @@ CASES = (
     tapped_with_a_bytearray_as_address,
     tapped_by_a_flood_of_peers,
     real_socket,
+    tcp,
+    tcp_in_parts,
+    tcp_with_keep_alives,
+    tcp_of_several_collectors,
+    tls_but_for_the_library,
+    tcp_waiting_for_its_next_attempt,
+    real_connection,
     bad_object,
     bad_big_int,
     bad_frame,
@@ -360,7 +503,7 @@ def net(step):
 
 
 for case in CASES:
-    if case is real_socket and sys.platform == "webassembly":
+    if case in (real_socket, real_connection) and sys.platform == "webassembly":
         continue
     step = case()
     run(step, 3)

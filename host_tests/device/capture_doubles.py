@@ -28,8 +28,6 @@ class Ticks:
 class Link:
     """Keeps each packet. `script`: what the next writes do: a length, None or an OSError."""
 
-    look = None
-
     def __init__(self, script=()):
         self.packets = []
         self.script = list(script)

@@ -6,6 +6,11 @@ import sys
 from capture_doubles import CONFIG, Ticks, field
 from uhep import OUT, Agent
 
+try:
+    import ssl  # noqa: F401  (CPython's takes the real socket module when it is imported)
+except ImportError:
+    pass
+
 FLOW = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
 
 

@@ -14,7 +14,7 @@ def make(agent, c):
         for link in links:
             resolve(link, Resolver(c["dns"]).find)
     link = links[0] if len(links) == 1 else FailOver(links, c["failback_s"] * 1000)
-    if link.look:
+    if hasattr(link, "look"):
         attend(agent, link)
     return link
 
@@ -57,17 +57,33 @@ class FailOver:
         self.links = links
         self.write = None
         self._use = links[0]
+        self._look = None
         self._failback_ms = failback_ms
         self._ticks = ticks
         self._tried = ticks()
 
-    def __getattr__(self, name):
-        # Counters are those of all links together.
-        if name not in ("errors", "refused", "opened", "unconfirmed"):
-            raise AttributeError(name)
-        n = 0
-        for link in self.links:
-            n += getattr(link, name)
+    @property
+    def errors(self):
+        """Of all links together, like the next ones."""
+        return self._sum("errors")
+
+    @property
+    def refused(self):
+        return self._sum("refused")
+
+    @property
+    def opened(self):
+        return self._sum("opened")
+
+    @property
+    def unconfirmed(self):
+        return self._sum("unconfirmed")
+
+    def _sum(self, name):
+        n = i = 0  # a for loop would take the frame over 11 words
+        while i < len(self.links):
+            n += getattr(self.links[i], name)
+            i += 1
         return n
 
     @property
@@ -86,11 +102,10 @@ class FailOver:
 
     def look(self):
         """While nothing is sent: True if `write` is another one now."""
-        use = self._use
-        if use.look and use.look():
+        if self._look and self._look():
             self.write = None
             return True
-        if use is self.links[0]:
+        if self._use is self.links[0]:
             return False
         return self._fail_back()
 
@@ -108,6 +123,7 @@ class FailOver:
 
     def _take(self, link):
         self._use = link
+        self._look = getattr(link, "look", None)
         self.write = link.write
         self._tried = self._ticks()
 

@@ -25,7 +25,6 @@ class UdpLink:
     60 s; the exact time is drawn, so that a fleet does not return all at once.
     """
 
-    look = None  # for links that need attention while nothing is sent
     trying = False  # an attempt of `open` is under way
     shaking = False  # it has come as far as the TLS handshake
     unconfirmed = 0
@@ -48,6 +47,9 @@ class UdpLink:
         """Go on with opening the socket, if it is time to. True once it can be written."""
         if self._due is not None and ticks_diff(self._ticks(), self._due) < 0:
             return False
+        return self._try()
+
+    def _try(self):
         try:
             return self._open()
         except (OSError, ValueError) as e:  # ValueError: bad names (CPython), certificates

@@ -146,10 +146,13 @@ def der(path):
 def context(config, check):
     """MicroPython's TLS context. check: what to ask about each certificate, or a false value.
 
-    Not by its `ssl` module: that switches verification off.
+    Not by its `ssl` module: that switches verification off. Raises OSError or ValueError for
+    unfit files.
     """
-    import tls
-
+    try:
+        import tls
+    except ImportError:
+        raise OSError("this build has no TLS")
     made = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     if config["tls_ca"]:
         made.verify_mode = tls.CERT_REQUIRED
