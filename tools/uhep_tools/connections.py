@@ -13,6 +13,7 @@ from uhep_tools.text import endpoint
 from uhep_tools.tls import handshake_fault, record_fault
 
 _READ = 65536  # octets: as much as a stream reader holds
+_BURST = 64  # frames that are taken before the others get their turn
 _OUT_OF_SOCKETS_S = 0.5
 _GOODBYE_S = 1.0  # for the end of a TLS session
 
@@ -174,15 +175,17 @@ class Connections:
             try:
                 complete = frames.feed(data)
             except FramingError as error:
-                self._take(error.frames, peer)
+                await self._take(error.frames, peer)
                 self._judge.reject(error, len(data), peer)
                 return
-            self._take(complete, peer)
+            await self._take(complete, peer)
 
-    def _take(self, frames: list[bytes], peer: str) -> None:
-        for frame in frames:
+    async def _take(self, frames: list[bytes], peer: str) -> None:
+        for number, frame in enumerate(frames, 1):
             if self._judge.take(frame, peer):
                 self._unproven.pop(asyncio.current_task(), None)
+            if number % _BURST == 0:  # one read may hold 10,000 of the smallest frames
+                await asyncio.sleep(0)
 
     def _give_up(self, frames: StreamReader, peer: str, name: str, when: str) -> None:
         text = f"the frame is not complete after {when}; {frames.pending} octets of it came"

@@ -61,7 +61,7 @@ class Server:
         limits = Limits(max_connections, frame_timeout, idle_timeout, handshake_timeout)
         self._connections = Connections(self.counters, self, limits)
         self._udp: socket.socket | None = None
-        self._listeners: list[socket.socket] = []
+        self._listeners: dict[socket.socket, ssl.SSLContext | None] = {}
         self._tasks: list[asyncio.Task] = []
         self._drops: int | None = None
 
@@ -75,19 +75,19 @@ class Server:
     async def start(self) -> None:
         """Listen. Raises ListenError."""
         self._udp, tcp = listen(self.host, self.port)
-        self._listeners = [tcp]
+        self._listeners = {tcp: None}
         self.port = self._udp.getsockname()[1]
-        loop = asyncio.get_running_loop()
-        work = [self._flush_often(), self._connections.accept(tcp)]
         if self._tls:
             try:
                 secure = listen_tcp(self.host, self.tls_port)
             except ListenError:
                 self._close_sockets()
                 raise
-            self._listeners.append(secure)
+            self._listeners[secure] = self._tls
             self.tls_port = secure.getsockname()[1]
-            work.append(self._connections.accept(secure, self._tls))
+        loop = asyncio.get_running_loop()
+        accept = self._connections.accept
+        work = [self._flush_often(), *(accept(*pair) for pair in self._listeners.items())]
         self._tasks = [loop.create_task(coroutine) for coroutine in work]
         loop.add_reader(self._udp, self._read_datagrams, _BURST)
 

@@ -57,8 +57,8 @@ def _no_password() -> str:
 
 def _explain(error: OSError, *files: str | Path) -> str:
     if isinstance(error, FileNotFoundError):
-        absent = [file for file in files if not Path(file).exists()]
-        return f"{' and '.join(map(str, absent))}: there is no such file"
+        absent = next(file for file in files if not Path(file).exists())
+        return f"{absent}: there is no such file"
     if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
         return "{} and {} do not belong together".format(*files)
     if isinstance(error, ssl.SSLError):

@@ -90,7 +90,7 @@ def _tls(folder: Path, host: str, cert: Path | None, key_file: Path | None, clie
             ca, cert, key_file = own_identity(folder, host)
         except OSError as error:
             raise TlsError(f"{folder} can not be made: {error.strerror}") from None
-        notes.append(f"TLS CA {ca}")
+        notes.append(f"TLS CA {ca}, for a device {ca.with_suffix('.der')}")
     context = server_context(cert, key_file or cert, client_ca)
     return context, [*notes, f"TLS certificate SHA-256 {fingerprint(cert)}"]
 
