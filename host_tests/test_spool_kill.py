@@ -33,7 +33,6 @@ class Run:
     first: int
     done: int = -1
     lost: int = 0
-    ready: bool = False
 
 
 @dataclass
@@ -75,12 +74,11 @@ class Device:
             time.sleep(rand.uniform(0, 0.15))
         else:
             assert process.stdout.readline() == b"ready\n"
-            run.ready = True
             time.sleep(rand.uniform(0, 0.04))
         process.kill()
         output = process.stdout.read().decode()
         process.wait()
-        for line in output.splitlines():
+        for line in output.split("\n")[:-1]:  # behind the last end of line: one that was cut
             assert line == "ready" or line.replace(" ", "").isdigit(), output
             if line != "ready":
                 run.done, run.lost = map(int, line.split())

@@ -25,7 +25,7 @@ def told(self):
     last = first + self.spooled - 1
     done = store(self)
     if done and not mode:
-        print(last, self.lost)
+        sys.stdout.write("%d %d\n" % (last, self.lost))
     return done
 
 

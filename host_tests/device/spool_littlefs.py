@@ -1,0 +1,180 @@
+"""The spool on littlefs as on a board, in flash that loses power: micropython ... CUTS [IMAGE]
+
+Prints one JSON object: cuts, records that came back, and the wear without cuts. IMAGE: a file
+for the flash as the last cut has left it.
+"""
+
+import json
+import sys
+
+import vfs
+from uhep.spool import Spool
+
+SIZE = 4096  # of an erase block, as on an ESP32
+BLOCKS = 8
+HELD = 4  # records of 700 to 819 octets; in a block there are 4 or 5
+
+
+class Nor:
+    """Flash of 48 blocks. power: octets until it goes, mid-write; from then on it is dead.
+
+    Returns errors as numbers and allocates nothing when dead: littlefs may be told to close a
+    file by the garbage collector.
+    """
+
+    def __init__(self, data=None):
+        self.data = data or bytearray(b"\xff" * (48 * SIZE))
+        self.power = -1
+        self.dead = False
+        self.programmed = self.erased = 0
+
+    def readblocks(self, block, buf, at):
+        if self.dead:
+            return -5
+        at += block * SIZE
+        buf[:] = memoryview(self.data)[at : at + len(buf)]
+
+    def writeblocks(self, block, buf, at):
+        if self.dead:
+            return -5
+        at += block * SIZE
+        n = self._powered(len(buf))
+        memoryview(self.data)[at : at + n] = memoryview(buf)[:n]
+        self.programmed += n
+        return -5 if self.dead else 0
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return 48
+        if op == 5:
+            return SIZE
+        if op == 6:
+            if self.dead:
+                return -5
+            n = self._powered(SIZE)
+            for i in range(arg * SIZE, arg * SIZE + n):
+                self.data[i] = 0xFF
+            self.erased += 1
+            return -5 if self.dead else 0
+        return 0
+
+    def _powered(self, n):
+        if self.power >= 0:
+            if n >= self.power:
+                n = self.power
+                self.dead = True
+            self.power -= n
+        return n
+
+
+def mount(flash):
+    fs = vfs.VfsLfs2(flash, readsize=32, progsize=32, lookahead=32)
+    vfs.mount(fs, "/flash")
+
+
+def formatted():
+    flash = Nor()
+    vfs.VfsLfs2.mkfs(flash, readsize=32, progsize=32, lookahead=32)
+    mount(flash)
+    with open("/flash/main.py", "w") as f:
+        f.write("pass\n" * 700)
+    return flash
+
+
+def record(serial):
+    n = 700 + serial * 37 % 120
+    return b"HEP3" + bytes((n >> 8, n & 255)) + b"%08d" % serial + bytes([serial & 255] * (n - 14))
+
+
+def put(spool, serial):
+    data = record(serial)
+    return spool.put(data, 0, len(data))
+
+
+def take(spool):
+    out = []
+    while spool.waiting:
+        n = spool.ready()
+        if n:
+            serial = int(bytes(spool.buf[spool.at + 6 : spool.at + 14]))
+            assert bytes(spool.buf[spool.at : spool.at + n]) == record(serial)
+            out.append(serial)
+            spool.done()
+    return out
+
+
+def number(state):
+    """The next of a row of numbers that looks random."""
+    state[0] = (state[0] * 1103 + 12345) % 1000003
+    return state[0]
+
+
+def cut(flash, state):
+    """Spool until the power goes: the end of what must come back, and of what may."""
+    spool = Spool("/flash/uhep.spool", BLOCKS)
+    flash.power = number(state) % 100000
+    serial = must = may = 0
+    while not flash.dead:
+        before = spool.seq
+        if not put(spool, serial):
+            may = serial  # the block was written, perhaps just so
+        elif spool.seq > before:
+            must = may = serial
+        serial += 1
+    return must, may
+
+
+def reboot(flash):
+    vfs.umount("/flash")
+    flash = Nor(flash.data)
+    mount(flash)  # raises if littlefs itself is broken
+    return flash
+
+
+def cuts(n, image):
+    came = 0
+    for seed in range(n // 3):
+        state = [seed * 7919 + 1]
+        flash = formatted()
+        for _ in range(3):
+            must, may = cut(flash, state)
+            flash = reboot(flash)
+            if image and seed == n // 3 - 1:
+                with open(image, "wb") as f:
+                    f.write(flash.data)
+            spool = Spool("/flash/uhep.spool", BLOCKS)
+            assert spool.status == "ok"
+            got = take(spool)
+            end = got[-1] + 1 if got else 0
+            assert end == must or end == may, (seed, must, may, got)
+            assert got == list(range(end - len(got), end)), (seed, got)
+            # In a full ring the oldest block makes room.
+            assert len(got) == end or len(got) >= (BLOCKS - 1) * HELD, (seed, end, got)
+            came += len(got)
+            with open("/flash/main.py") as f:
+                assert len(f.read()) == 3500
+        vfs.umount("/flash")
+    return came
+
+
+def wear():
+    """Octets programmed, and blocks erased, for each octet of packets: in, and out again."""
+    flash = formatted()
+    spool = Spool("/flash/uhep.spool", BLOCKS)
+    flash.programmed = flash.erased = octets = 0
+    for outage in range(20):
+        for serial in range(100):
+            put(spool, serial)
+            octets += len(record(serial))
+        take(spool)
+    vfs.umount("/flash")
+    return {
+        "written": flash.programmed / octets,
+        "erased": flash.erased * SIZE / octets,
+        "octets": octets,
+    }
+
+
+n = int(sys.argv[1])
+image = sys.argv[2] if len(sys.argv) > 2 else None
+print(json.dumps({"cuts": n // 3 * 3, "came": cuts(n, image), "wear": wear()}))
