@@ -172,14 +172,15 @@ class Proxy(InThread):
         connection = Connection(fault)
         self.connections.append(connection)
         self._tasks.add(asyncio.current_task())
-        ends = {"client": writer}
+        ends = {"client": _End(writer)}
         pumps: list[asyncio.Task] = []
         resets = {"client", "server"}
         try:
             if fault.do != "pass" and fault.after == 0:
                 writer.transport.pause_reading()
-            from_server, ends["server"] = await asyncio.open_connection(*self.target)
-            up = self._pump(reader, ends["server"], connection.up, fault, not fault.back)
+            from_server, to_server = await asyncio.open_connection(*self.target)
+            ends["server"] = _End(to_server)
+            up = self._pump(reader, to_server, connection.up, fault, not fault.back)
             down = self._pump(from_server, writer, connection.down, fault, fault.back)
             pumps = [asyncio.create_task(up), asyncio.create_task(down)]
             await asyncio.gather(*pumps)
@@ -187,7 +188,7 @@ class Proxy(InThread):
         except _Due:
             if fault.do == "stall":
                 for end in ends.values():
-                    end.transport.pause_reading()
+                    end.writer.transport.pause_reading()
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
             elif fault.do == "close":
@@ -200,7 +201,7 @@ class Proxy(InThread):
             for pump in pumps:
                 pump.cancel()
             for name, end in ends.items():
-                _end(end, name in resets)
+                end.finish(name in resets)
             connection.over = True
             self._tasks.remove(asyncio.current_task())
 
@@ -231,11 +232,18 @@ class Proxy(InThread):
         raise _Due
 
 
-def _end(writer: asyncio.StreamWriter, reset: bool) -> None:
-    if reset:
-        linger = struct.pack("ii", 1, 0)
+class _End:
+    """One side of a connection. A TLS transport that is closed does not tell its socket."""
+
+    def __init__(self, writer: asyncio.StreamWriter):
+        self.writer = writer
+        self._sock = writer.get_extra_info("socket")
+
+    def finish(self, reset: bool) -> None:
+        if not reset:
+            self.writer.close()
+            return
         with contextlib.suppress(OSError):  # it is closed already
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        writer.transport.abort()
-    else:
-        writer.close()
+            linger = struct.pack("ii", 1, 0)
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.writer.transport.abort()

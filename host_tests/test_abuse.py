@@ -9,6 +9,7 @@ import time
 import zlib
 
 import pytest
+from faults import Fault, Proxy
 from hepmake import GOOD, chunk, frame, good
 from sipmake import ALICE, packet, sip
 from uhep_tools.certs import Authority
@@ -185,6 +186,26 @@ def test_flood_of_the_smallest_frames(store, transport):
             sock.sendall(smallest * 1000)
         until(lambda: server.counters.rejected == {"missing-chunk": 20_000})
     assert len(store.rejects()) == 1000
+
+
+def test_reset_at_every_octet_of_a_frame(store):
+    raw = good()
+    faults = [Fault("reset", after=after) for after in range(len(raw))]
+    with serving(store) as server, Proxy(("127.0.0.1", server.port), *faults) as proxy:
+        for _ in raw:
+            with (
+                contextlib.suppress(ConnectionResetError, BrokenPipeError),
+                socket.create_connection(("127.0.0.1", proxy.port), PATIENCE_S) as sock,
+            ):
+                sock.sendall(raw)
+                assert closed(sock)
+        counters = server.counters
+        until(lambda: counters.connections == len(raw) and counters.open == 0)
+        assert counters.rejected == {"cut-frame": len(raw) - 1} and counters.accepted == 0
+        with socket.create_connection(("127.0.0.1", proxy.port), PATIENCE_S) as sock:
+            sock.sendall(raw)
+            until(lambda: counters.accepted == 1)
+    assert [len(one.up) for one in proxy.connections] == list(range(len(raw) + 1))
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hepmake import good
 from sipmake import captured
-from uhep_tools.certs import Authority, der, own_identity
+from uhep_tools.certs import Authority, own_identity
 from uhep_tools.server import ListenError, Server, in_thread
 from uhep_tools.store import Store
 from uhep_tools.tls import TlsError, fingerprint, server_context
@@ -270,7 +270,7 @@ def test_client_certificates(store, tmp_path, version):
 
 def test_micropython_verifies_and_sends(store, tmp_path, micropython):
     """The stock build reads DER only, and verifies addresses as well as names."""
-    (tmp_path / "ca.der").write_bytes(der(AUTHORITY.certificate))
+    (tmp_path / "ca.der").write_bytes(ssl.PEM_cert_to_DER_cert(AUTHORITY.certificate.decode()))
     (tmp_path / "frame").write_bytes(good())
     script = """
 import socket, ssl, sys
@@ -300,7 +300,7 @@ def test_own_identity_is_made_once(tmp_path):
     folder = tmp_path / "new" / "uhep-tls"
     made = own_identity(folder, "192.0.2.9")
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert sorted(kept) == ["ca.der", "ca.pem", "server-key.pem", "server.pem"]
+    assert sorted(kept) == ["ca.pem", "server-key.pem", "server.pem"]
     assert own_identity(folder, "192.0.2.9") == made
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
     assert [path.name for path in folder.parent.iterdir()] == ["uhep-tls"]
@@ -317,7 +317,6 @@ def test_own_identity_is_made_once(tmp_path):
     assert fingerprint(certificate) in printed.replace(":", "").lower()
     for name in ("127.0.0.1", "0:0:0:0:0:0:0:1", "localhost", socket.gethostname(), "192.0.2.9"):
         assert f":{name}" in printed
-    assert kept["ca.der"] == ssl.PEM_cert_to_DER_cert(kept["ca.pem"].decode())
 
 
 def test_files_that_can_not_be_used(tmp_path):
@@ -377,7 +376,7 @@ def test_serve_makes_a_certificate_and_says_how_to_trust_it(tmp_path):
     for _ in range(2):
         with uhep_serve(tmp_path) as (process, port):
             authority, pin = process.stdout.readline(), process.stdout.readline()
-            assert authority == "TLS CA uhep-tls/ca.pem, for a device uhep-tls/ca.der\n"
+            assert authority == "TLS CA (tls_ca): uhep-tls/ca.pem\n"
             context = ssl.create_default_context(cafile=tmp_path / "uhep-tls/ca.pem")
             address = ("127.0.0.1", port)
             with context.wrap_socket(
@@ -388,13 +387,15 @@ def test_serve_makes_a_certificate_and_says_how_to_trust_it(tmp_path):
             assert "calling" in process.stdout.readline()
     assert pins[0] == pins[1]
     shown = fingerprint(tmp_path / "uhep-tls/server.pem")
-    assert pins[0] == f"TLS certificate SHA-256 {shown}\n"
+    assert pins[0] == f"TLS certificate (tls_pin): {shown}\n"
 
 
 def test_serve_with_a_certificate_of_ones_own(tmp_path):
     certificate, key = SERVER.write(tmp_path, "mine")
     with uhep_serve(tmp_path, "--cert", certificate, "--key-file", key) as (process, port):
-        assert process.stdout.readline() == f"TLS certificate SHA-256 {fingerprint(certificate)}\n"
+        assert (
+            process.stdout.readline() == f"TLS certificate (tls_pin): {fingerprint(certificate)}\n"
+        )
         with trusting().wrap_socket(
             socket.create_connection(("127.0.0.1", port)), server_hostname="localhost"
         ) as sock:

@@ -1,6 +1,5 @@
 """Make certificates: for the workbench's own server, and good and bad ones for tests."""
 
-import base64
 import ipaddress
 import os
 import socket
@@ -18,11 +17,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = 3650
 _HERE = ("127.0.0.1", "::1", "localhost")
-
-
-def der(pem: bytes) -> bytes:
-    """The only certificate or key of a PEM file as DER, which is all that MicroPython reads."""
-    return base64.b64decode(b"".join(pem.split(b"-----")[2].split()))
 
 
 @dataclass(frozen=True)
@@ -113,9 +107,8 @@ class Authority:
 def own_identity(folder: Path, host: str) -> tuple[Path, Path, Path]:
     """Paths of the CA, server certificate and server key in folder, which are made once.
 
-    Beside ca.pem lies the same as ca.der, for a device. The names are this machine's own, and
-    host, where the server listens. The CA's key is forgotten: nobody can ever sign another
-    certificate with it. Raises OSError.
+    The names are this machine's own, and host, where the server listens. The CA's key is
+    forgotten: nobody can ever sign another certificate with it. Raises OSError.
     """
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +116,6 @@ def own_identity(folder: Path, host: str) -> tuple[Path, Path, Path]:
         every = dict.fromkeys((*_HERE, socket.gethostname(), host))
         made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
         (made / "ca.pem").write_bytes(authority.certificate)
-        (made / "ca.der").write_bytes(der(authority.certificate))
         authority.issue(*every).write(made, "server")
         made.rename(folder)  # all of it or nothing
     return folder / "ca.pem", folder / "server.pem", folder / "server-key.pem"

@@ -90,9 +90,9 @@ def _tls(folder: Path, host: str, cert: Path | None, key_file: Path | None, clie
             ca, cert, key_file = own_identity(folder, host)
         except OSError as error:
             raise TlsError(f"{folder} can not be made: {error.strerror}") from None
-        notes.append(f"TLS CA {ca}, for a device {ca.with_suffix('.der')}")
+        notes.append(f"TLS CA (tls_ca): {ca}")
     context = server_context(cert, key_file or cert, client_ca)
-    return context, [*notes, f"TLS certificate SHA-256 {fingerprint(cert)}"]
+    return context, [*notes, f"TLS certificate (tls_pin): {fingerprint(cert)}"]
 
 
 async def _serve(server, notes: list[str]) -> None:
