@@ -341,6 +341,16 @@ def test_replaying_takes_no_memory():
         finally:
             micropython.heap_unlock()
         assert d.agent.stats()["spool_sent"] == sent + 8
+        d.sent()  # all of it; now live packets alone
+        capture, flow, sent = d.agent.capture, d.flow, d.agent.stats()["sent"]
+        micropython.heap_lock()
+        try:
+            for _ in range(8):
+                capture(flow, OUT, TEXT, 300)
+                poll()
+        finally:
+            micropython.heap_unlock()
+        assert d.agent.stats()["sent"] == sent + 8
 
 
 def test_configuration():
