@@ -1,8 +1,13 @@
 """Sockets of 127.0.0.1 under both interpreters; MicroPython's can not tell its port."""
 
+import os
 import socket
 
 HOST = "127.0.0.1"
+TCP = socket.SOCK_STREAM
+
+# Tests that run at the same time begin at different ports.
+_next = [20000 + (os.urandom(1)[0] << 8 | os.urandom(1)[0]) % 30000]
 
 
 def at(port):
@@ -11,43 +16,36 @@ def at(port):
 
 
 def bound(kind):
-    """(a socket bound to a free port, that port). kind: socket.SOCK_DGRAM or SOCK_STREAM."""
+    """(a socket bound to a free port, that port)."""
     sock = socket.socket(socket.AF_INET, kind)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1 if kind == STREAM else 0)
-    for port in range(_next(), 60000, 7):
+    while True:
+        _next[0] += 1
         try:
-            sock.bind(at(port))
-            return sock, port
+            sock.bind(at(_next[0]))
+            return sock, _next[0]
         except OSError:
-            pass
-    raise OSError("no free port")
+            if _next[0] > 60000:
+                raise
 
 
 def udp():
-    """(a bound UDP socket, its port)."""
+    """(a UDP socket bound to a free port, that port)."""
     return bound(socket.SOCK_DGRAM)
 
 
+def free_port():
+    """A port that nothing is bound to."""
+    sock, port = bound(TCP)
+    sock.close()
+    return port
+
+
 def pair():
-    """(client, server, the client's peer port): two ends of a TCP connection."""
-    listener, port = bound(STREAM)
+    """(client, server, port of the server): both ends of a TCP connection."""
+    listener, port = bound(TCP)
     listener.listen(1)
-    client = socket.socket(socket.AF_INET, STREAM)
+    client = socket.socket(socket.AF_INET, TCP)
     client.connect(at(port))
     server = listener.accept()[0]
     listener.close()
     return client, server, port
-
-
-STREAM = socket.SOCK_STREAM
-_ports = [20000]
-
-
-def _next():
-    # Tests of several processes begin at different ports.
-    import os
-
-    if _ports[0] == 20000:
-        _ports[0] += (os.urandom(1)[0] << 8 | os.urandom(1)[0]) % 30000
-    _ports[0] += 11
-    return _ports[0]

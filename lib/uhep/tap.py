@@ -8,16 +8,19 @@ sock = sock.untap()
 
 from uhep import IN, OUT, SIP, UDP
 from uhep.flow import address
+from uhep.standin import StandIn
 
 _AF_INET6 = 10
 _UNKNOWN = ("0.0.0.0", 0)
+_ANY = ("0.0.0.0", "::")
 
 
 def tap(sock, agent, local=None, kind=SIP):
     """A stand-in for `sock` (UDP) that captures each datagram in and out on `agent`.
 
     local: (host, port) of the socket. Where the port can not tell it (MicroPython has no
-    getsockname), give it, or tap before bind. Everything else goes through to the socket.
+    getsockname), give it, or tap before bind. With (host, 0) the port is what bind says: for
+    a socket bound to 0.0.0.0. Everything else goes through to the socket.
     """
     return Tap(sock, agent, local, kind)
 
@@ -33,8 +36,8 @@ def unpack(addr):
     return bytes(addr[at:end]), addr[2] << 8 | addr[3]
 
 
-class Tap:
-    """Looks like the socket it stands for; see `tap`.
+class Tap(StandIn):
+    """Looks like the socket it stands for; see `tap`. select.poll and asyncio take it for that.
 
     Holds a flow for each of the first peers (`flows` in the configuration), made when the
     peer appears, and one spare that takes the address of any further one: from then on no
@@ -44,7 +47,7 @@ class Tap:
     """
 
     def __init__(self, sock, agent, local, kind):
-        self._sock = sock
+        super().__init__(sock)
         self._agent = agent
         self._kind = kind
         self._local = local
@@ -53,7 +56,7 @@ class Tap:
         self._spare = None
         self._octets = bytearray(16)
         self.ignored = 0
-        if local is None and hasattr(sock, "getsockname"):
+        if hasattr(sock, "getsockname"):
             self._bound(sock.getsockname())
 
     def untap(self):
@@ -61,13 +64,9 @@ class Tap:
         self._agent = None
         return self._sock
 
-    def __getattr__(self, name):
-        return getattr(self._sock, name)
-
     def bind(self, addr):
         self._sock.bind(addr)
-        if self._local is None:
-            self._bound(addr)
+        self._bound(addr)
 
     def connect(self, addr):
         self._sock.connect(addr)
@@ -86,7 +85,7 @@ class Tap:
 
     def send(self, buf, flags=0):
         r = self._sock.send(buf, flags) if flags else self._sock.send(buf)
-        self._saw(self._peer, OUT, buf)
+        self._saw(self._peer, OUT, buf, r)
         return r
 
     def recvfrom(self, n, flags=0):
@@ -122,7 +121,7 @@ class Tap:
             self._saw(self._peer, OUT, buf, r)
         return r
 
-    def read(self, n):
+    def read(self, n=-1):
         r = self._sock.read(n)
         if r:
             self._saw(self._peer, IN, r)
@@ -135,9 +134,13 @@ class Tap:
         return r
 
     def _bound(self, addr):
-        local = unpack(addr)
-        if local[1]:
-            self._local = local
+        # What was told before counts more, but for a port of 0.
+        if isinstance(addr, str):  # a UNIX socket's
+            return
+        local = self._local or unpack(addr)
+        port = local[1] or unpack(addr)[1]
+        if port:
+            self._local = (local[0], port)
 
     def _saw(self, addr, way, buf, n=None):
         if not self._agent or not self._agent.enabled:
@@ -169,7 +172,7 @@ class Tap:
         # that is none (a UNIX socket's).
         try:
             peer = unpack(addr) if addr else _UNKNOWN
-            local = self._local or _UNKNOWN
+            local = self._here(peer)
             flow = self._agent.flow(local, peer, UDP, self._kind)
             if len(self._flows) + 1 >= self._agent.flows:
                 self._spare = self._agent.flow(local, peer, UDP, self._kind)
@@ -178,6 +181,13 @@ class Tap:
             return None
         self._flows[bytes(addr) if type(addr) is bytearray else addr] = flow
         return flow
+
+    def _here(self, peer):
+        # Where the socket is, seen from `peer`, as well as the port can tell.
+        host, port = self._local or _UNKNOWN
+        if hasattr(self._sock, "getsockname") and host in _ANY:
+            host = _route(self._sock, peer)
+        return host, port
 
     def _move(self, flow, addr):
         if isinstance(addr, tuple):
@@ -188,6 +198,18 @@ class Tap:
             flow.move(self._octets, 0, addr[1])
         else:
             flow.move(addr, 8 if addr[0] == _AF_INET6 else 4, addr[2] << 8 | addr[3])
+
+
+def _route(sock, peer):
+    # The local address of a packet to `peer`; nothing is sent. CPython.
+    import socket
+
+    with socket.socket(sock.family, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(peer)
+        except OSError:
+            pass
+        return asked.getsockname()[0]
 
 
 def _parse(octets, host):
