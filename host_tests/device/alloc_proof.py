@@ -18,6 +18,7 @@ sys.path.insert(0, __file__.rpartition("/")[0] if "__file__" in globals() else "
 if "plain" in sys.argv[1:]:
     sys.modules["uhep._native"] = object()  # has no names: its import fails
 
+import alloc_stream
 from capture_doubles import CONFIG, Ticks
 from uhep import IN, LOG, OUT, RTCP, UDP, Agent
 from uhep.flow import MOS
@@ -502,7 +503,7 @@ def net(step):
     return b - a
 
 
-for case in CASES:
+for case in CASES + alloc_stream.cases(agent, INVITE):
     if case in (real_socket, real_connection) and sys.platform == "webassembly":
         continue
     step = case()
