@@ -2,7 +2,7 @@
 
 import json
 
-_FOLDER = __file__.replace("\\", "/").rpartition("/")[0] + "/../vectors/rfc4475/"
+_FOLDER = (__file__.rpartition("/")[0] or ".") + "/../vectors/rfc4475/"
 
 
 def messages():
