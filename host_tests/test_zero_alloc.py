@@ -20,6 +20,7 @@ MAY_BE_LARGE = {
     "collectors.py": {"make", "<listcomp>"},
     "dns.py": {"_open", "find", "_ask", "_answer"},
     "outage.py": {"_again"},
+    "framer.py": {"<module>"},
     "port.py": {"<module>"},
     "spool.py": {"put", "store", "_load", "_recover", "_remove"},
     "_plain.py": {"_again"},

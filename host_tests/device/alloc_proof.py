@@ -16,7 +16,8 @@ import micropython
 
 sys.path.insert(0, __file__.rpartition("/")[0] if "__file__" in globals() else "/device")
 if "plain" in sys.argv[1:]:
-    sys.modules["uhep._native"] = object()  # has no names: its import fails
+    # Modules without names: what is imported from them fails.
+    sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
 
 import alloc_stream
 from capture_doubles import CONFIG, Ticks

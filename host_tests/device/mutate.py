@@ -17,12 +17,12 @@ import micropython
 
 sys.path.insert(0, __file__.rpartition("/")[0])
 if "plain" in sys.argv[3:]:
-    sys.modules["uhep._native"] = object()  # has no names: its import fails
+    # Modules without names: what is imported from them fails.
+    sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
 
 from capture_doubles import CONFIG, Ticks
 from rfc4475 import messages
-from uhep import IN, TCP, Agent
-from uhep.framer import Framer
+from uhep import IN, TCP, Agent, framer, lines
 
 _BATCH = 100
 
@@ -66,7 +66,7 @@ class Case:
         self.agent.clock.set(1767225600)
         self.agent._linked()
         self.flow = self.agent.flow(("192.0.2.1", 5060), ("192.0.2.2", 5060), TCP)
-        self.framer = Framer(self.take, headers=2048)
+        self.framer = framer.Framer(self.take, headers=2048)
         self.framed = self.found = self.captured = self.recovered = 0
         self.buf = bytearray(5120)
         self.next = len(NEXT)
@@ -86,6 +86,7 @@ class Case:
         if not random.getrandbits(2):
             n = 1 + random.getrandbits(12) % n
         self.captured += self.agent.capture(self.flow, IN, self.buf, n)
+        self.compare(n)
         self.stream(n)
         self.agent.poll()
 
@@ -97,6 +98,13 @@ class Case:
         else:
             at = random.getrandbits(8) % len(PIECES)
             pack_into(FORMS[at], self.buf, random.getrandbits(12) % n, PIECES[at])
+
+    def compare(self, n):
+        # Machine code and bytecode, where both are there.
+        n = lines.header_end(self.buf, 0, n)
+        if n:
+            found = lines.content_length(self.buf, 0, n)
+            assert framer.content_length(self.buf, 0, n) == found
 
     def stream(self, n):
         at = 0

@@ -1,8 +1,9 @@
 """The framer: whatever the cuts, the same messages."""
 
 from capture_doubles import Ticks
+from uhep import framer, lines
 from uhep.framer import Framer
-from uhep.lines import content_length, header_end, starts
+from uhep.lines import header_end, starts
 from uhep.port import ticks_add
 
 START = b"INVITE sip:b@h SIP/2.0\r\n"
@@ -39,7 +40,7 @@ class Sink:
         return got
 
 
-def lines():
+def start_lines():
     for line, expected in (
         (b"INVITE sip:b@h SIP/2.0\r\n", True),
         (b"INVITE  sip:b@h  SIP/2.0\n", True),
@@ -62,7 +63,7 @@ def lines():
 
 
 def test_start_lines():
-    for line, expected in lines():
+    for line, expected in start_lines():
         for before, behind in ((b"", b""), (b"x\n", b"A x SIP/2.0\r\n"), (b"xyz\n", b"SIP/")):
             b = before + line + behind
             assert starts(b, len(before), len(before) + len(line)) == expected, line
@@ -107,9 +108,13 @@ def test_content_lengths():
     ):
         for end in (b"\r\n\r\n", b"\n\n", b"\r\n\n"):
             b = START + head + end
-            assert content_length(b, 0, len(b)) == expected, head
+            for find in (framer.content_length, lines.content_length):
+                for before in (b"", b"l: 7\r\n\r\n"):
+                    n = len(before)
+                    assert find(before + b + b"\nl: 8\n", n, n + len(b)) == expected, head
     b = START + b"l: " + b"9" * 200 + b"\r\n\r\n"
-    assert 10000000 <= content_length(b, 0, len(b)) < 1 << 30
+    for find in (framer.content_length, lines.content_length):
+        assert 10000000 <= find(b, 0, len(b)) < 1 << 30
 
 
 STREAMS = (

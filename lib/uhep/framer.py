@@ -1,9 +1,14 @@
 # Part of uhep, MIT licence.
 """Cuts a SIP stream into messages (RFC 3261 7.5 and 18.3, RFC 5626 3.5.1)."""
 
-from uhep.lines import content_length, header_end, next_start, starts
+from uhep.lines import header_end, next_start, starts
 from uhep.move import SLACK, Mover
 from uhep.port import ticks_diff, ticks_ms
+
+try:
+    from uhep._lines import content_length
+except (ImportError, SyntaxError, ValueError, NameError):
+    from uhep.lines import content_length
 
 
 class Framer:
