@@ -71,6 +71,20 @@ def test_bad_values():
         ("tls_proto", 17, "6, 22"),
         ("tls_proto", True, "6, 22"),
         ("flows", 0, "1"),
+        ("failback_s", 5, "10"),
+        ("stall_s", 1, "2"),
+        ("keepalive_s", -1, "3600"),
+        ("tcp_buffer", 100, "2048"),
+        ("dns", "ns.example", "IPv4"),
+        ("dns", "192.0.2.256", "IPv4"),
+        ("dns", "192.0.2.53:x", "IPv4"),
+        ("dns", 53, "IPv4"),
+        ("tls_pin", "ab:cd", "64 hex"),
+        ("tls_pin", "g" * 64, "64 hex"),
+        ("tls_pin", None, "64 hex"),
+        ("tls_ca", 1, "text"),
+        ("tls_verify", False, "full, none"),
+        ("transport", "dtls", "udp, tcp, tls"),
     ):
         config = dict(GOOD)
         config[key] = value
@@ -148,3 +162,35 @@ def test_load_rubbish():
         assert False
     finally:
         os.remove(name)
+
+
+def test_transports():
+    for more in (
+        {"transport": "tcp", "dns": "192.0.2.53:5353"},
+        {"transport": "tls", "tls_ca": "/ca.pem"},
+        {"transport": "tls", "tls_pin": "AB:" * 31 + "cd"},
+        {"transport": "tls", "tls_verify": "none"},
+        {"transport": "tls", "tls_ca": "/ca.pem", "tls_cert": "/a", "tls_key": "/b"},
+        {"enabled": False, "transport": "tcp", "capture_address": []},
+    ):
+        config = dict(GOOD)
+        config.update(more)
+        c = validate(config)
+        assert validate(c) == c
+        Agent(config).poll()
+
+
+def test_tls_keys_that_do_not_go_together():
+    for more, key, right in (
+        ({"transport": "tls"}, "tls_ca", "tls_pin"),
+        ({"tls_ca": "/ca.pem"}, "transport", '"tls"'),
+        ({"transport": "tcp", "tls_pin": "0" * 64}, "transport", '"tls" with tls_pin'),
+        ({"transport": "tls", "tls_ca": "/a", "tls_verify": "none"}, "tls_verify", "full"),
+        ({"transport": "tls", "tls_ca": "/a", "tls_cert": "/b"}, "tls_key", "both"),
+        ({"transport": "tls", "tls_ca": "/a", "tls_key": "/b"}, "tls_cert", "both"),
+        ({"transport": "tcp", "profile": "kamailio", "max_packet": 16384}, "max_packet", "16383"),
+    ):
+        config = dict(GOOD)
+        config.update(more)
+        text = error(config)
+        assert text.startswith(key + ": ") and right in text, text

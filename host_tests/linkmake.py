@@ -1,0 +1,74 @@
+"""The agent with a real link, in an interpreter of its own, and what became of its packets."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from conftest import ROOT
+from uhep_tools.server import Server, in_thread
+
+LIB = ROOT / "lib"
+SCRIPT = Path(__file__).parent / "device" / "link_sender.py"
+PATIENCE_S = 30
+
+
+class Sender:
+    """link_sender.py at work; `statuses` and `stats` are there after wait()."""
+
+    def __init__(self, interpreter, count=100, every_ms=2, **config):
+        config = {"transport": "tcp", "queue_bytes": 262144, "capture_id": 2001} | config
+        self.process = subprocess.Popen(
+            [interpreter, str(SCRIPT), str(count), str(every_ms)],
+            env={**os.environ, "MICROPYPATH": f"{LIB}:.frozen", "PYTHONPATH": str(LIB)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+        )
+        self.process.stdin.write(json.dumps(config) + "\n")
+        self.process.stdin.flush()
+
+    def wait(self):
+        output, _ = self.process.communicate(timeout=PATIENCE_S)
+        lines = output.splitlines()
+        assert lines and lines[-1].startswith("{"), output
+        self.statuses, self.stats = lines[:-1], json.loads(lines[-1])
+        return self
+
+
+@contextlib.contextmanager
+def serving(store, **options):
+    with in_thread(Server(store, port=options.pop("port", 0), **options)) as server:
+        yield server
+
+
+def until(condition):
+    """Wait for something that must come; fail if it does not."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+def stored(store):
+    """The numbers of the lines in the store, in the order in which they came."""
+    store.flush()
+    messages = sorted(store.messages("c1@192.0.2.10"), key=lambda message: message.id)
+    return [int(message.packet.payload[:6]) for message in messages]
+
+
+def account(store, stats, count):
+    """Every capture is stored, dropped or unconfirmed; none twice, none out of order."""
+    numbers = stored(store)
+    assert numbers == sorted(set(numbers))
+    assert stats["captured"] == count and stats["waiting"] == 0
+    assert stats["sent"] + stats["dropped"] == count
+    assert stats["sent"] - stats["unconfirmed"] <= len(numbers) <= stats["sent"]
+    return numbers
+
+
+CPYTHON = sys.executable

@@ -1,0 +1,159 @@
+"""The agent's TCP over real sockets: collectors that die, come back, or never read."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from faults import Fault, Proxy
+from linkmake import CPYTHON, Sender, account, serving, stored, until
+from peers.program import bound
+from uhep_tools.store import Store
+
+UHEP = str(Path(sys.executable).parent / "uhep")
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path / "uhep.db") as opened:
+        yield opened
+
+
+def cut_only(server):
+    """The server saw no fault but connections that ended inside a packet."""
+    return set(server.counters.rejected) <= {"cut-frame"}
+
+
+@pytest.mark.parametrize("which", ["micropython", "cpython"])
+def test_all_arrive(request, store, which):
+    interpreter = request.getfixturevalue("micropython") if which == "micropython" else CPYTHON
+    with serving(store) as server:
+        sender = Sender(interpreter, 300, 1, capture_address=f"127.0.0.1:{server.port}").wait()
+        until(lambda: server.counters.accepted == 300)
+    assert account(store, sender.stats, 300) == list(range(300))
+    assert sender.stats["connects"] == 1 and sender.stats["unconfirmed"] == 0
+    assert server.counters.rejected.total() == 0
+
+
+def test_by_name(micropython, store):
+    with serving(store) as server:
+        address = f"localhost:{server.port}"
+        sender = Sender(micropython, 20, capture_address=address).wait()
+        until(lambda: server.counters.accepted == 20)
+    assert account(store, sender.stats, 20) == list(range(20))
+
+
+def test_ipv6(micropython, store):
+    with serving(store, host="::1") as server:
+        sender = Sender(micropython, 20, capture_address=f"[::1]:{server.port}").wait()
+        until(lambda: server.counters.accepted == 20)
+    assert account(store, sender.stats, 20) == list(range(20))
+
+
+def test_no_collector_yet(micropython, store):
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+    sender = Sender(micropython, 20, capture_address=f"127.0.0.1:{port}")
+    # It prints a status when it has been refused.
+    assert "ECONNREFUSED" in sender.process.stdout.readline()
+    with serving(store, port=port) as server:
+        sender.wait()
+        until(lambda: server.counters.accepted == 20)
+    assert account(store, sender.stats, 20) == list(range(20))
+    assert sender.stats["refused"] >= 1
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, 6, 300, 700, 3000])
+def test_reset(micropython, store, after):
+    with serving(store) as server, Proxy(("127.0.0.1", server.port)) as proxy:
+        proxy.then(Fault("reset", after=after))
+        sender = Sender(micropython, 60, 4, capture_address=f"127.0.0.1:{proxy.port}").wait()
+        account_later(store, sender, 60)
+    assert len(proxy.connections) == 2 and sender.stats["errors"] >= 1 and cut_only(server)
+    assert account(store, sender.stats, 60)[-1] == 59
+
+
+def account_later(store, sender, count):
+    until(lambda: (numbers := stored(store)) and numbers[-1] == count - 1)
+
+
+def test_collector_stopped_and_started_in_mid_call(micropython, store):
+    with serving(store) as server:
+        port = server.port
+        sender = Sender(micropython, 400, 5, capture_address=f"127.0.0.1:{port}")
+        until(lambda: server.counters.accepted >= 100)
+    time.sleep(0.5)
+    with serving(store, port=port) as server:
+        sender.wait()
+        account_later(store, sender, 400)
+    numbers = account(store, sender.stats, 400)
+    assert len(numbers) >= 380 and cut_only(server) and sender.stats["dropped"] == 0
+
+
+def test_collector_killed_and_started_in_mid_call(micropython, tmp_path):
+    database = tmp_path / "uhep.db"
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+
+    def serve():
+        server = subprocess.Popen(
+            [UHEP, "serve", "--listen", f"127.0.0.1:{port}", "--db", str(database)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until(lambda: bound("tcp", port))
+        return server
+
+    def count():
+        with Store(database, create=False) as store:
+            return store.count()
+
+    server = serve()
+    sender = Sender(micropython, 600, 5, capture_address=f"127.0.0.1:{port}", tcp_buffer=65536)
+    until(lambda: count() >= 100)
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait()
+    server = serve()
+    sender.wait()
+    with Store(database, create=False) as store:
+        account_later(store, sender, 600)
+        numbers = account(store, sender.stats, 600)
+    server.terminate()
+    server.wait()
+    assert sender.stats["dropped"] == 0 and sender.stats["unconfirmed"] > 0
+    assert len(numbers) >= 450
+
+
+def test_a_collector_that_never_reads(micropython, store):
+    with (
+        serving(store) as server,
+        Proxy(("127.0.0.1", server.port), receive_buffer=4096) as proxy,
+    ):
+        proxy.then(Fault("stall", after=2000))
+        address = f"127.0.0.1:{proxy.port}"
+        sender = Sender(
+            micropython, 300, 1, capture_address=address, stall_s=2, tcp_buffer=65536
+        ).wait()
+        account_later(store, sender, 300)
+    account(store, sender.stats, 300)
+    assert sender.stats["connects"] == 2 and sender.stats["dropped"] == 0
+    assert 0 < sender.stats["unconfirmed"] < 250 and cut_only(server)
+
+
+def test_fail_over_between_two(micropython, store):
+    with serving(store) as one, serving(store) as two:
+        with Proxy(("127.0.0.1", one.port)) as first:
+            addresses = [f"127.0.0.1:{first.port}", f"127.0.0.1:{two.port}"]
+            sender = Sender(micropython, 300, 4, capture_address=addresses)
+            until(lambda: one.counters.accepted >= 50)
+            first.refuse()
+            first.reset()
+            sender.wait()
+            account_later(store, sender, 300)
+        assert two.counters.accepted > 0
+    account(store, sender.stats, 300)
+    assert sender.statuses[-1] == f"{addresses[1]}: open"
