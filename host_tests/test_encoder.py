@@ -69,7 +69,7 @@ class Sink:
     """A link that always takes a packet, and keeps it."""
 
     def __init__(self):
-        self.errors = self.refused = self.opened = 0
+        self.errors = self.refused = self.opened = self.unconfirmed = 0
         self.packets = []
 
     def open(self):

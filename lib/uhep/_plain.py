@@ -4,6 +4,7 @@
 # The state array `st` is described in ring.py.
 
 import sys
+from errno import EAGAIN
 from struct import pack_into
 
 from uhep.port import const
@@ -34,6 +35,7 @@ _BURST = const(4)
 _WRAP = const(0x1FFFFFFF)
 
 _NAME = b"call-id"
+_SOME = OSError(EAGAIN)  # any error, for the links' count
 
 
 def _colon(b, n, i):
@@ -229,7 +231,7 @@ def _again(self):
     try:
         if hasattr(sys, "exc_info"):
             raise sys.exc_info()[1]
-        self.link.errors += 1
+        self._failed(_SOME)
         return _write(self)
     except OSError as e:
         self._failed(e)

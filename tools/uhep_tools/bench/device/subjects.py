@@ -21,7 +21,7 @@ class Sink:
 
     def __init__(self):
         self.write = None
-        self.errors = self.refused = self.opened = 0
+        self.errors = self.refused = self.opened = self.unconfirmed = 0
 
     def open(self):
         self.write = _take
