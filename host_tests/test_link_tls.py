@@ -1,10 +1,12 @@
 """The agent's TLS against real certificates, right and wrong ones, on both interpreters."""
 
+import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from faults import Fault, Proxy
-from linkmake import CPYTHON, Sender, account, serving, stored, until
+from linkmake import CPYTHON, LIB, SCRIPT, Sender, account, serving, stored, until
 from uhep_tools.certs import Authority
 from uhep_tools.store import Store
 from uhep_tools.tls import fingerprint, server_context
@@ -163,6 +165,26 @@ def test_no_client_certificate(interpreter, store, files):
         sender.process.kill()
         sender.process.communicate()
     assert server.counters.accepted == 0
+
+
+def test_a_packet_allocates_nothing(micropython, store, files):
+    with collector(store, files) as server:
+        config = {
+            "capture_address": f"localhost:{server.tls_port}",
+            "transport": "tls",
+            "tls_ca": str(files / "ca.pem"),
+        }
+        done = subprocess.run(
+            [micropython, str(SCRIPT.parent / "tls_alloc.py")],
+            input=json.dumps(config) + "\n",
+            env={"MICROPYPATH": f"{LIB}:.frozen"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        found = json.loads(done.stdout)
+        assert found == {"net": 0, "asked": 0, "status": "open"}, done.stderr
+        until(lambda: server.counters.accepted == 1020)
 
 
 @pytest.mark.parametrize("after", [0, 1, 300, 3000])
