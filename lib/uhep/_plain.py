@@ -232,7 +232,7 @@ def _again(self):
         if hasattr(sys, "exc_info"):
             raise sys.exc_info()[1]
         self._failed(_SOME)
-        return _write(self)
+        return _write(self) if self._out[2] else None
     except OSError as e:
         self._failed(e)
 
