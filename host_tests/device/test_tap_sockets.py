@@ -61,6 +61,25 @@ def test_poll_of_a_stream_tap():
     t.close()
 
 
+def test_peeked_at_and_then_read():
+    a = agent()
+    client, server, port = pair()
+    t = stream.tap(server, a, (HOST, port), (HOST, 1))
+    client.send(message(1))
+    assert t.recv(100, socket.MSG_PEEK) == t.recv(100) == message(1)
+    assert payloads(a) == [message(1)]
+    t.close()
+    client.close()
+    sock, port = udp()
+    peer, _ = udp()
+    t = tap.tap(sock, a, (HOST, port))
+    peer.sendto(message(2), at(port))
+    assert t.recvfrom(100, socket.MSG_PEEK) == t.recvfrom(100)
+    assert payloads(a) == [message(2)]
+    t.close()
+    peer.close()
+
+
 if MICROPYTHON:
     import io
 

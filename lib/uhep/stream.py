@@ -63,8 +63,8 @@ class StreamTap(Tap):
     whole in what was read or written. `poll` gives away what has not gone on for 2 s; so do
     the next read or write, and `untap` and `close`.
 
-    Memory: a flow, and two framers of 8 KB each (or of `max_packet`, if that is more), unless
-    `headers` says less. From the first message on no message costs any.
+    Memory: a flow, and two framers of about 9 KB each; `headers`, or `max_packet` if that is
+    more, is the larger part of it. From the first message on no message costs any.
     """
 
     def __init__(self, sock, agent, local, remote, proto, kind, caps):

@@ -8,11 +8,13 @@ sock = sock.untap()
 
 from uhep import IN, OUT, SIP, UDP
 from uhep.flow import address
+from uhep.port import const
 from uhep.standin import StandIn
 
 _AF_INET6 = 10
 _UNKNOWN = ("0.0.0.0", 0)
 _ANY = ("0.0.0.0", "::")
+_PEEK = const(2)  # MSG_PEEK where there are flags: it will come again
 
 
 def tap(sock, agent, local=None, kind=SIP):
@@ -20,7 +22,8 @@ def tap(sock, agent, local=None, kind=SIP):
 
     local: (host, port) of the socket. Where the port can not tell it (MicroPython has no
     getsockname), give it, or tap before bind. With (host, 0) the port is what bind says: for
-    a socket bound to 0.0.0.0. Everything else goes through to the socket.
+    a socket bound to 0.0.0.0. Everything else goes through to the socket; what leaves or
+    comes by CPython's sendmsg, recvmsg and makefile is not captured.
     """
     return Tap(sock, agent, local, kind)
 
@@ -90,22 +93,26 @@ class Tap(StandIn):
 
     def recvfrom(self, n, flags=0):
         r = self._sock.recvfrom(n, flags) if flags else self._sock.recvfrom(n)
-        self._saw(r[1], IN, r[0])
+        if not flags & _PEEK:
+            self._saw(r[1], IN, r[0])
         return r
 
     def recv(self, n, flags=0):
         r = self._sock.recv(n, flags) if flags else self._sock.recv(n)
-        self._saw(self._peer, IN, r)
+        if not flags & _PEEK:
+            self._saw(self._peer, IN, r)
         return r
 
     def recvfrom_into(self, buf, n=0, flags=0):  # CPython only, like the next
         r = self._sock.recvfrom_into(buf, n, flags)
-        self._saw(r[1], IN, buf, r[0])
+        if not flags & _PEEK:
+            self._saw(r[1], IN, buf, r[0])
         return r
 
     def recv_into(self, buf, n=0, flags=0):
         r = self._sock.recv_into(buf, n, flags)
-        self._saw(self._peer, IN, buf, r)
+        if not flags & _PEEK:
+            self._saw(self._peer, IN, buf, r)
         return r
 
     def write(self, buf, at=None, n=None):
