@@ -177,7 +177,7 @@ def test_transports():
         config.update(more)
         c = validate(config)
         assert validate(c) == c
-        Agent(config).poll()
+        assert Agent(config).link.status == "closed"
 
 
 def test_tls_keys_that_do_not_go_together():
