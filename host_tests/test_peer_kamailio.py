@@ -135,6 +135,45 @@ def test_front_tcp(micropython, tmp_path, cuts):
 
 
 @pytest.mark.peer("kamailio")
+def test_front_own_tcp(micropython, tmp_path):
+    """sipcapture's front takes the agent's own TCP, with the key: each chunk, then the rows"""
+    captures = messages.CALL + messages.CALL_V6 + messages.RTCP + messages.LOGS
+    with (
+        kamailio.receiver(tmp_path) as receiver,
+        kamailio.front(tmp_path, receiver.port) as front,
+    ):
+        address = f"127.0.0.1:{front.port}"
+        agent.send(
+            micropython,
+            tmp_path,
+            address,
+            captures,
+            transport="tcp",
+            profile="kamailio",
+            max_packet=16383,
+        )
+        seen = front.wait_rows("seen", len(captures))
+        rows = receiver.wait_rows("sip_capture", len(messages.CALL + messages.CALL_V6))
+
+    stamps = []
+    for capture, row in zip(captures, seen, strict=True):
+        version = 4 if capture.family == 2 else 6
+        assert row["good"] == 1 and row["via"] == "tcp"
+        assert ip_address(row[f"src{version}"]) == ip_address(capture.source[0])
+        assert ip_address(row[f"dst{version}"]) == ip_address(capture.destination[0])
+        assert (int(row["sport"]), int(row["dport"])) == (
+            capture.source[1],
+            capture.destination[1],
+        )
+        assert (int(row["type"]), int(row["node_id"])) == (capture.kind, 2001)
+        assert bytes.fromhex(row["key"]) == b"sesame"
+        assert bytes.fromhex(row["payload"]) == capture.payload
+        stamps.append((int(row["sec"]), int(row["usec"])))
+    assert stamps == sorted(set(stamps))
+    assert [row["msg"] for row in rows] == [each.payload for each in captures if each.kind == 1]
+
+
+@pytest.mark.peer("kamailio")
 @pytest.mark.parametrize("cut", range(1, 6))
 def test_front_survives_harmful_cut(micropython, tmp_path, cut):
     """sipcapture's front over TCP, packets cut inside their first six octets: it survives
