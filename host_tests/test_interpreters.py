@@ -40,7 +40,7 @@ def _output(command):
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-        timeout=300,
+        timeout=900,
     )
     return done.stdout
 
@@ -66,3 +66,23 @@ def test_unix_bytecode(micropython, module, name):
 def test_32_bit(module, name):
     output = _wasm(module)
     assert f"PASS {name}\n" in output, output
+
+
+@pytest.mark.soak
+def test_machine_code_and_bytecode_agree(micropython, cases):
+    """Damaged messages of every kind become the same packets and counters."""
+    count = str(cases(3000, 500000))
+    native = unix(micropython, "twins.py", count)
+    assert native.count("\n") == 2 and "'captured'" in native, native
+    assert unix(micropython, "twins.py", count, "plain") == native
+    assert unix(micropython, "twins.py", "2999") != native  # one packet less is seen
+
+
+@pytest.mark.soak
+@pytest.mark.peer("wasm")
+def test_32_bit_agrees(micropython, cases):
+    """With ints of 31 bits as well, across the wraps of ticks."""
+    count = str(cases(3000, 100000))
+    native = unix(micropython, "twins.py", count)
+    assert "'captured'" in native
+    assert wasm("twins.py", count) == native

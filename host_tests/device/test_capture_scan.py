@@ -36,6 +36,8 @@ CASES = (
     (START + b"*: x\r\nCall-ID: after\r\n\r\n", b"after"),
     (START + b"Call\rID: x\r\n\r\n", None),
     (START + b"Call-ID: a\0b\r\n\r\n", b"a"),
+    (START + b"Call-ID: a\tb\r\n\r\n", b"a"),
+    (START + b"Call-ID: a\x1fb\r\n\r\n", b"a"),
     (START + b"Call-ID: \xff\xfe\x80 \xe9\r\n\r\n", b"\xff\xfe\x80 \xe9"),
     (START + b"To: \xff\x80\x00\x01\x1f\x81\r\nCall-ID: bin\r\n\r\n", b"bin"),
     (

@@ -60,7 +60,7 @@ def _value(b, n, i, st):
             return 0
         i += 1
     st[_FOUND] = k = i
-    while i < n and b[i] not in (13, 10, 0):
+    while i < n and b[i] >= 32:
         i += 1
     while i > k and b[i - 1] <= 32:
         i -= 1
