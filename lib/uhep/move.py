@@ -40,7 +40,4 @@ class Mover:
             at += k
 
     if not RingIO:
-
-        def move(self, at, src, i, n):
-            if i < n:
-                self._to[at : at + n - i] = src[i:n]
+        from uhep.host import move
