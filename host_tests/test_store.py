@@ -260,3 +260,23 @@ def test_paths_that_are_not_there(tmp_path):
     assert not (tmp_path / "uhep.db").exists()
     with pytest.raises(StoreError, match="unable to open"):
         Store(tmp_path / "no" / "folder.db")
+
+
+def test_made_by_two_at_once(tmp_path):
+    for turn in range(10):
+        path, faults = tmp_path / f"{turn}.db", []
+        start = threading.Barrier(2)
+
+        def make(path=path, faults=faults, start=start):
+            start.wait()
+            try:
+                Store(path).close()
+            except StoreError as fault:
+                faults.append(fault)
+
+        both = [threading.Thread(target=make) for _ in range(2)]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+        assert faults == []

@@ -45,9 +45,10 @@ def connect(path: str | Path, create: bool = True) -> sqlite3.Connection:
 
 
 def _upgrade(db: sqlite3.Connection, path: Path) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    (owner,) = db.execute("PRAGMA application_id").fetchone()
+    # In this order: another uhep may be making the file at the same moment.
     (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (owner,) = db.execute("PRAGMA application_id").fetchone()
+    version = _version(db)
     if tables and owner != APPLICATION:
         raise StoreError(f"{path} is a database of another program; name another file with --db")
     if version > VERSION:
@@ -59,7 +60,18 @@ def _upgrade(db: sqlite3.Connection, path: Path) -> None:
     # In WAL mode this can lose the last moments in a power cut, but never damages the file.
     db.execute("PRAGMA synchronous = NORMAL")
     for number in range(version, VERSION):
-        db.executescript(
-            f"BEGIN; {_STEPS[number].read_text()}"
-            f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number + 1}; COMMIT;"
-        )
+        try:
+            db.executescript(
+                f"BEGIN IMMEDIATE; {_STEPS[number].read_text()}"
+                f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number + 1};"
+                "COMMIT;"
+            )
+        except sqlite3.OperationalError:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if _version(db) <= number:  # else somebody else was quicker
+                raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return db.execute("PRAGMA user_version").fetchone()[0]
