@@ -31,6 +31,7 @@ PEERS = {
     "rtpengine": ["rtpengine"],
     "baresip": ["baresip"],
     "sipp": ["sipp"],
+    "xxd": ["xxd"],
     "postgresql": [Path("/usr/lib/postgresql")],
 }
 

@@ -88,15 +88,13 @@ def test_hex_forms(form):
     assert blocks(HEX[form]) == [ONE]
 
 
+@pytest.mark.peer("xxd")
 @pytest.mark.parametrize("columns", [["-g1"], [], ["-c", "32", "-u"], ["-p"]])
 def test_xxd_itself(columns, tmp_path):
     (tmp_path / "one").write_bytes(ONE)
-    try:
-        done = subprocess.run(
-            ["xxd", *columns, tmp_path / "one"], capture_output=True, text=True, check=True
-        )
-    except FileNotFoundError:
-        pytest.skip("xxd is not installed")
+    done = subprocess.run(
+        ["xxd", *columns, tmp_path / "one"], capture_output=True, text=True, check=True
+    )
     assert blocks(done.stdout) == [ONE]
 
 

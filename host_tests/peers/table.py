@@ -32,6 +32,7 @@ COMMANDS = {
     "sipp": (["sipp", "-v"], r"SIPp v([\d.]+)"),
     "baresip": (["baresip", "-h"], r"baresip v(\S+)"),
     "rtpengine": (["rtpengine", "--version"], r"Version: (\S+)"),
+    "xxd": (["xxd", "--version"], r"xxd (\S+)"),
     "postgresql": ([binary("postgres"), "--version"], r"PostgreSQL\) (\S+)"),
 }
 PACKAGES = {"hep-js": "hep-js", "wasm": "@micropython/micropython-webassembly-pyscript"}
