@@ -110,6 +110,21 @@ def test_an_address_that_is_none():
     assert len(drain(a)) == 1
 
 
+def test_an_address_that_is_none_when_the_table_is_full():
+    a = agent(flows=1)
+    t = tap(Socket(), a, LOCAL)
+    t.sendto(MESSAGE, ("192.0.2.20", 5070))
+    for addr in ("/tmp/socket", ("pbx.example", 5060), (".".join("a" * 40), 1), ("1.2.3", 1)):
+        assert t.sendto(MESSAGE, addr) == len(MESSAGE)
+    assert t.ignored == 4
+    for addr in (("2001:db8::1", 5060), ("::ffff:192.0.2.9", 5060), ("192.0.2.8", 5060)):
+        t.sendto(MESSAGE, addr)
+    packets = drain(a)
+    assert len(packets) == 4 and t.ignored == 4
+    assert field(packets[1], 6)[:4] == b"\x20\x01\x0d\xb8"
+    assert [ends(p)[1] for p in packets[2:]] == ["192.0.2.9:5060", "192.0.2.8:5060"]
+
+
 def test_a_connected_socket():
     a = agent()
     sock = Socket([(MESSAGE, None)] * 3)

@@ -53,7 +53,6 @@ class SendRing:
         st[_SIZE] = size
         st[_LIMIT] = limit
         self.oldest = oldest
-        # The payload chunk: vendor 0, type 15, length, then the payload.
         self.formats = tuple("%ds" % n for n in range(_STEP, limit + _STEP, _STEP))
 
     def pop(self):

@@ -7,7 +7,6 @@ sock = sock.untap()
 """
 
 from uhep import IN, OUT, SIP, UDP
-from uhep.flow import address
 from uhep.port import const
 from uhep.standin import StandIn
 
@@ -169,25 +168,30 @@ class Tap(StandIn):
                     return flows[key]
         elif addr in flows:
             return flows[addr]
-        if self._spare:
-            self._move(self._spare, addr)
+        if not self._spare:
+            return self._make(addr)
+        if self._move(self._spare, addr):
             return self._spare
-        return self._make(addr)
+        return self._odd(addr)
 
     def _make(self, addr):
-        # A new peer: the one place that allocates. The stack must not hear of an address
-        # that is none (a UNIX socket's).
+        # A new peer: the one place that allocates.
+        flow = self._odd(addr)
+        if flow:
+            if len(self._flows) + 1 >= self._agent.flows:
+                self._spare = self._odd(addr)
+            self._flows[bytes(addr) if type(addr) is bytearray else addr] = flow
+        return flow
+
+    def _odd(self, addr):
+        # A flow for whatever address; None, and counted, if it is none of IP: the stack must
+        # not hear of that (a UNIX socket's).
         try:
             peer = unpack(addr) if addr else _UNKNOWN
-            local = self._here(peer)
-            flow = self._agent.flow(local, peer, UDP, self._kind)
-            if len(self._flows) + 1 >= self._agent.flows:
-                self._spare = self._agent.flow(local, peer, UDP, self._kind)
+            return self._agent.flow(self._here(peer), peer, UDP, self._kind)
         except (ValueError, TypeError, IndexError):
             self.ignored += 1
             return None
-        self._flows[bytes(addr) if type(addr) is bytearray else addr] = flow
-        return flow
 
     def _here(self, peer):
         # Where the socket is, seen from `peer`, as well as the port can tell.
@@ -197,14 +201,16 @@ class Tap(StandIn):
         return host, port
 
     def _move(self, flow, addr):
+        # True if the flow could take that address: dotted text, or a sockaddr in octets.
         if isinstance(addr, tuple):
-            if ":" in addr[0]:
-                self._octets = address(addr[0])
-            else:
-                _parse(self._octets, addr[0])
+            if not _parse(self._octets, addr[0]):
+                return False
             flow.move(self._octets, 0, addr[1])
-        else:
+        elif addr and not isinstance(addr, str):
             flow.move(addr, 8 if addr[0] == _AF_INET6 else 4, addr[2] << 8 | addr[3])
+        else:
+            return False
+        return True
 
 
 def _route(sock, peer):
@@ -220,16 +226,19 @@ def _route(sock, peer):
 
 
 def _parse(octets, host):
-    # The four octets of "192.0.2.1", without a split.
+    # The four octets of "192.0.2.1", without a split. False: it is something else.
     octets[0] = i = k = 0
-    while k < len(host):
+    while k < len(host) and i < 4:
         i = _digit(octets, i, host[k])
         k += 1
+    return i == 3
 
 
 def _digit(octets, i, c):
     if c == ".":
         octets[i + 1] = 0
         return i + 1
+    if not "0" <= c <= "9":
+        return 4
     octets[i] = (octets[i] * 10 + ord(c) - 48) & 255
     return i
