@@ -1,20 +1,14 @@
 """The device file, device.json: who the device is and what it does by itself."""
 
 import json
+import sys
 
-# Key: (default, the least and the most of a number, or the allowed values, or None for any).
+_PERSONALITY = "phone"
+
+# What every device has; a personality adds its own (keys/). Key: (default, allowed).
 _KEYS = {
-    "personality": ("phone", ("phone",)),
-    "name": ("phone", None),
+    "name": ("", None),
     "address": ("127.0.0.1", None),
-    "sip_port": (5060, (1, 65535)),
-    "rtp_port": (4000, (1, 65535)),
-    "tone_hz": (400, (50, 3400)),
-    "call": ("", None),
-    "call_after_ms": (1000, (0, 86400000)),
-    "answer_after_ms": (1000, (0, 86400000)),
-    "talk_ms": (0, (0, 86400000)),
-    "quit_after_calls": (0, (0, 1000000)),
     "quit_after_ms": (0, (0, 86400000)),
 }
 
@@ -37,23 +31,57 @@ def validate(given):
     """`given` with the defaults for what it leaves out. ValueError as load() raises it."""
     if not isinstance(given, dict):
         raise ValueError("it must be a JSON object")
+    personality = given.get("personality", _PERSONALITY)
+    keys = dict(_KEYS)
+    keys.update(_keys_of(personality))
     for key in given:
-        if key not in _KEYS:
-            raise ValueError("unknown key %s; known are: %s" % (key, ", ".join(sorted(_KEYS))))
-    settings = {}
-    for key, (default, allowed) in _KEYS.items():
+        if key not in keys and key != "personality":
+            known = ", ".join(sorted(keys))
+            raise ValueError("unknown key %s; a %s knows: %s" % (key, personality, known))
+    settings = {"personality": personality}
+    for key, (default, allowed) in keys.items():
         settings[key] = _checked(key, given.get(key, default), default, allowed)
+    settings["name"] = settings["name"] or personality
     return settings
 
 
+def forget():
+    """Lets go of what checking needs: it is done once, and its code need not stay."""
+    for name in list(sys.modules):
+        if name == __name__ or name.split(".")[0] == "keys":
+            del sys.modules[name]
+
+
+def _keys_of(personality):
+    # Letters only: no other module can be reached by this.
+    if isinstance(personality, str) and personality.isalpha():
+        try:
+            __import__("keys." + personality)
+            return sys.modules["keys." + personality].KEYS
+        except ImportError:
+            pass
+    raise ValueError("personality is %r, but must be one that firmware/keys has" % (personality,))
+
+
 def _checked(key, value, default, allowed):
+    right = allowed(value) if callable(allowed) else _right(value, default, allowed)
+    if right:
+        raise ValueError("%s is %r, but must be %s" % (key, value, right))
+    return value
+
+
+def _right(value, default, allowed):
+    # What would be right for a value that is wrong, or None.
     if isinstance(default, str):
         if not isinstance(value, str):
-            raise ValueError("%s is %r, but must be a string" % (key, value))
+            return "a string"
         if allowed and value not in allowed:
-            raise ValueError("%s is %r, but must be one of: %s" % (key, value, ", ".join(allowed)))
+            return "one of: " + ", ".join(allowed)
+    elif isinstance(default, bool):
+        if not isinstance(value, bool):
+            return "true or false"
     elif isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("%s is %r, but must be a whole number" % (key, value))
+        return "a whole number"
     elif not allowed[0] <= value <= allowed[1]:
-        raise ValueError("%s is %d, but must be from %d to %d" % ((key, value) + allowed))
-    return value
+        return "from %d to %d" % allowed
+    return None

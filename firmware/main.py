@@ -4,8 +4,6 @@ In this order: the agent's ring is the largest piece of memory that the device e
 and gets it while the heap is in one piece, before the rest of the code is loaded around it.
 """
 
-import sys
-
 import device
 import port
 
@@ -14,6 +12,7 @@ try:
 except ValueError as error:
     print("device.json: %s" % error)
 else:
-    del device, sys.modules["device"]  # checking is done once; its code need not stay
+    device.forget()
+    del device
     agent = port.capture_agent("hep.json")
     __import__(settings["personality"]).run(settings, agent)

@@ -126,8 +126,8 @@ def test_without_a_good_hep_json_the_phone_works(tmp_path, text, said):
         ({"sip_port": "5060"}, "sip_port is '5060', but must be a whole number"),
         ({"sip_port": True}, "sip_port is True, but must be a whole number"),
         ({"call": 5}, "call is 5, but must be a string"),
-        ({"tone": 400}, "unknown key tone; known are: address, answer_after_ms"),
-        ({"personality": "os"}, "personality is 'os', but must be one of: phone"),
+        ({"tone": 400}, "unknown key tone; a phone knows: address, answer_after_ms"),
+        ({"personality": "os"}, "personality is 'os', but must be one that firmware/keys has"),
     ],
 )
 def test_a_wrong_device_json_is_named(tmp_path, settings, said):

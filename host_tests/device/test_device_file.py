@@ -1,6 +1,7 @@
 """firmware/device.py: the device file."""
 
 import os
+import sys
 
 import device
 from doubles import raises
@@ -24,6 +25,7 @@ def test_no_file_gives_the_defaults():
     assert settings == device.validate({})
     assert settings["personality"] == "phone" and settings["sip_port"] == 5060
     assert settings["call"] == "" and settings["quit_after_ms"] == 0
+    assert settings["name"] == "phone"
 
 
 def test_a_file_says_what_differs():
@@ -39,9 +41,14 @@ def test_what_is_wrong_is_named():
         ('{"talk_ms": -1}', "talk_ms is -1, but must be from 0 to 86400000"),
         ('{"talk_ms": 1.5}', "talk_ms is 1.5, but must be a whole number"),
         ('{"talk_ms": null}', "talk_ms is None, but must be a whole number"),
-        ('{"talk": 1}', "unknown key talk; known are: address"),
+        ('{"talk": 1}', "unknown key talk; a phone knows: address, "),
         ('{"name": 1}', "name is 1, but must be a string"),
-        ('{"personality": "toaster"}', "personality is 'toaster', but must be one of: phone"),
+        ('{"personality": 1}', "personality is 1, but must be one that"),
+        ('{"personality": "_sip"}', "personality is '_sip', but must be"),
+        (
+            '{"personality": "toaster"}',
+            "personality is 'toaster', but must be one that firmware/keys has",
+        ),
     ):
         told = raises(ValueError, loaded, text)
         assert said in told, told
@@ -50,3 +57,28 @@ def test_what_is_wrong_is_named():
 def test_what_is_no_json_has_a_reason():
     for text in ("", "{", "{'a': 1}", "name: x"):
         assert raises(ValueError, loaded, text), text
+
+
+def test_a_rule_may_be_a_function():
+    def even(value):
+        return None if value % 2 == 0 else "even"
+
+    assert device._checked("ports", 4, 2, even) == 4
+    told = raises(ValueError, device._checked, "ports", 5, 2, even)
+    assert told == "ports is 5, but must be even"
+
+
+def test_true_or_false():
+    assert device._checked("log", True, False, None) is True
+    for value in (1, "true", None):
+        assert "must be true or false" in raises(ValueError, device._checked, "x", value, True, 0)
+
+
+def test_checking_can_be_let_go():
+    kept = {name: sys.modules[name] for name in sys.modules}
+    try:
+        device.validate({})
+        device.forget()
+        assert not [n for n in sys.modules if n == "device" or n.split(".")[0] == "keys"]
+    finally:
+        sys.modules.update(kept)

@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAP = "96K"
-PERSONALITIES = ("phone",)
+PERSONALITIES = sorted(p.stem for p in ROOT.glob("firmware/keys/[a-z]*.py"))
 _BOOT = "import boot\nimport main"  # what a board does by itself
 _KILL_S = 5.0
 
