@@ -1,11 +1,18 @@
 """Free ports for programs that bind by themselves, without two test runs taking the same."""
 
+import atexit
 import random
 import socket
 
 # Below the range that Linux takes ephemeral ports from.
 _LOW, _HIGH = 20000, 32000
 _reserved = []  # sockets: a reservation is an abstract Unix address, gone with this process
+
+
+@atexit.register
+def _release():
+    for mark in _reserved:
+        mark.close()
 
 
 def _reserve(port):
