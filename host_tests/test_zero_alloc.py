@@ -94,6 +94,7 @@ def test_frames_fit_the_stack(micropython):
     names = ["agent", "ring", "clock", "link", "flow", "tap", "aio", "_plain", "outage", "spool"]
     names += ["tcp", "tls", "collectors", "dns"]
     names += ["standin", "stream", "framer", "lines", "move"]
+    names += ["rtpstats", "jitter", "bursts"]
     found = frames(micropython, ROOT / "lib", *[f"uhep.{n}" for n in names])
     assert {f"{n}.py" for n in names} <= {file for file, _, _ in found}
     large = {(file, name) for file, name, words in found if words > 11}

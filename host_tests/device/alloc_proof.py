@@ -19,6 +19,7 @@ if "plain" in sys.argv[1:]:
     # Modules without names: what is imported from them fails.
     sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
 
+import alloc_quality
 import alloc_stream
 from capture_doubles import CONFIG, Ticks
 from uhep import IN, LOG, OUT, RTCP, UDP, Agent
@@ -504,7 +505,7 @@ def net(step):
     return b - a
 
 
-for case in CASES + alloc_stream.cases(agent, INVITE):
+for case in CASES + alloc_stream.cases(agent, INVITE) + alloc_quality.CASES:
     if case in (real_socket, real_connection) and sys.platform == "webassembly":
         continue
     step = case()
