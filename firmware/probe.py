@@ -57,6 +57,9 @@ class Probe:
     """
 
     def __init__(self, settings, agent, address, key, clock=time):
+        """key: of the Seal. ValueError names a setting that does not fit another."""
+        if settings["server_port"] == settings["sip_port"]:
+            raise ValueError("server_port is sip_port, but must be another")
         self.settings = settings
         self.agent = agent
         self.relay = None
@@ -84,15 +87,7 @@ class Probe:
             settings["idle_s"],
             clock,
         )
-        print(
-            "%s is at %s:%d for phones, at %s:%d for server %s"
-            % (
-                (settings["name"],)
-                + self._here[PHONE]
-                + (settings["server"],)
-                + self._here[SERVER]
-            )
-        )
+        print("%s is at %s:%d for phones" % ((settings["name"],) + self._here[PHONE]))
         self._find_server()
 
     def poll(self):
@@ -175,6 +170,10 @@ class Probe:
             print("%s: no way to server %s: %s" % (settings["name"], settings["server"], error))
             return
         server = (SERVER, settings["server_transport"] == "tcp") + where
+        print(
+            "%s is at %s:%d for server %s"
+            % ((settings["name"],) + self._here[SERVER] + (settings["server"],))
+        )
         self.relay = Relay(
             self._here, server, self._seal, settings["register"] == "path", self._clock
         )

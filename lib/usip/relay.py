@@ -135,7 +135,7 @@ class Relay:
             raise Refused(483)
         if m.get("proxy-require"):
             raise Refused(420)
-        for via in m.all("via")[1:]:  # 16.3.4: the same request, and we have seen it before
+        for via in m.all("via"):  # 16.3.4: the same request, and we have seen it before
             seen = (header.param(via, "branch") or "")[-8:]
             if seen == branch[-8:] and self.ways.unseal(via)[0]:
                 raise Refused(482)

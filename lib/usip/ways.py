@@ -183,17 +183,19 @@ def _numeric(uri):
 def _each_contact(m, other):
     """Replaces the URI of each Contact value by other(URI), unless that is nothing."""
     for at, line in enumerate(m.all("contact")):
-        values = []
-        for value in header.split(line):
-            uri = header.uri(value)
-            new = other(uri)
-            values.append(_swap(value, uri, new) if new else value)
-        m.replace("contact", ", ".join(values), at)
+        was = header.split(line)
+        values = [_swapped(value, other) for value in was]
+        if values != was:
+            m.replace("contact", ", ".join(values), at)
 
 
-def _swap(value, uri, other):
+def _swapped(value, other):
+    uri = header.uri(value)
+    new = other(uri)
     at = value.find(uri)
     end = at + len(uri)
+    if not new:
+        return value
     if at and value[at - 1] == "<":
-        return value[:at] + other + value[end:]
-    return "%s<%s>%s" % (value[:at], other, value[end:])
+        return value[:at] + new + value[end:]
+    return "%s<%s>%s" % (value[:at], new, value[end:])

@@ -60,10 +60,7 @@ def command(
                 state / name,
                 device={"personality": personality} | chosen[name]["device"],
                 hep=chosen[name]["hep"] or None,
-                defaults={
-                    "sip_port": 5060 + _PORT_STEP * index,
-                    "rtp_port": 4000 + _PORT_STEP * index,
-                },
+                defaults=_ports(personality, index),
                 heap=heap,
                 echo=_echo(console, name.ljust(width), _COLOURS[index % len(_COLOURS)]),
             )
@@ -78,6 +75,12 @@ def command(
     finally:
         for device in devices:
             device.kill()
+
+
+def _ports(personality: str, index: int) -> dict[str, int]:
+    if personality in ("probe", "sniffer"):
+        return {}
+    return {"sip_port": 5060 + _PORT_STEP * index, "rtp_port": 4000 + _PORT_STEP * index}
 
 
 def _stop(sentence: str) -> NoReturn:
