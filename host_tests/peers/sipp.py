@@ -30,38 +30,64 @@ def _messages(log):
     return found
 
 
+def _log(folder, port):
+    return folder / f"sipp-{port}.messages"
+
+
 def _address(host):
     return f"[{host}]" if ":" in host else host
 
 
 @contextmanager
 def uas(folder, transport="udp", host="127.0.0.1", port=None):
-    """A phone that answers every call. Yields its port."""
+    """A phone that answers every call. Yields its port; `logged` says what it saw."""
     port = port or free_port()
     args = ["sipp", "-sn", "uas", "-i", _address(host), "-p", port, "-t", _TRANSPORT[transport]]
+    args += ["-trace_msg", "-message_file", _log(folder, port)]
     with running([*args, "-nostdin"], folder, [(transport, port)], name=f"sipp-uas-{port}"):
         yield port
 
 
-def call(folder, target, transport="udp", host="127.0.0.1", count=1, scenario="uac"):
+def logged(folder, port):
+    """[(sent, message)] of the sipp of a port, as far as it has written them."""
+    return _messages(_log(folder, port).read_bytes())
+
+
+def call(
+    folder,
+    target,
+    transport="udp",
+    host="127.0.0.1",
+    count=1,
+    scenario="uac",
+    rate=None,
+    port=None,
+):
     """Make count calls to port `target`, one after another to their end, as a Call.
 
-    scenario: one of sipp's own, or a file of this folder.
+    scenario: one of sipp's own, or a file of this folder. rate: calls that begin in a second,
+    whatever became of those before.
     """
-    port = free_port()
-    log = folder / f"sipp-{port}.messages"
+    port = port or free_port()
     which = ["-sf", HERE / scenario] if scenario.endswith(".xml") else ["-sn", scenario]
     program = Program(
         ["sipp", *which, "-i", _address(host), "-p", port, "-t", _TRANSPORT[transport]]
-        + ["-m", count, "-l", 1, "-d", 0, "-timeout", "30s", "-timeout_error"]
-        + ["-trace_msg", "-message_file", log, "-nostdin", f"{_address(host)}:{target}"],
+        + (["-r", rate] if rate else ["-l", 1])
+        + ["-m", count, "-d", 0, "-timeout", "60s", "-timeout_error"]
+        + [
+            "-trace_msg",
+            "-message_file",
+            _log(folder, port),
+            "-nostdin",
+            f"{_address(host)}:{target}",
+        ],
         folder,
         name=f"sipp-uac-{port}",
     )
     try:
-        code = program.wait_end()
+        code = program.wait_end(90)
         if code:
             raise program.error(f"{count} x {scenario} to port {target} ended with code {code}")
     finally:
         program.stop()
-    return Call(port, _messages(log.read_bytes()))
+    return Call(port, logged(folder, port))
