@@ -21,6 +21,7 @@ class Sender:
 
     def __init__(self, interpreter, count=100, every_ms=2, **config):
         config = {"transport": "tcp", "queue_bytes": 262144, "capture_id": 2001} | config
+        config = {"status_s": 0} | config
         self.process = subprocess.Popen(
             [interpreter, str(SCRIPT), str(count), str(every_ms)],
             env={**os.environ, "MICROPYPATH": f"{LIB}:.frozen", "PYTHONPATH": str(LIB)},

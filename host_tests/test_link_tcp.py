@@ -113,7 +113,10 @@ def test_collector_killed_and_started_in_mid_call(micropython, tmp_path):
             return store.count()
 
     server = serve()
-    sender = Sender(micropython, 600, 5, capture_address=f"127.0.0.1:{port}", tcp_buffer=65536)
+    address = f"127.0.0.1:{port}"
+    sender = Sender(
+        micropython, 600, 5, capture_address=address, tcp_buffer=65536, queue_bytes=1 << 20
+    )
     until(lambda: count() >= 100)
     os.kill(server.pid, signal.SIGKILL)
     server.wait()

@@ -173,6 +173,7 @@ def test_a_packet_allocates_nothing(micropython, store, files):
             "capture_address": f"localhost:{server.tls_port}",
             "transport": "tls",
             "tls_ca": str(files / "ca.pem"),
+            "status_s": 0,
         }
         done = subprocess.run(
             [micropython, str(SCRIPT.parent / "tls_alloc.py")],

@@ -55,6 +55,7 @@ class Device:
         config = {
             "capture_address": f"127.0.0.1:{self.port}",
             "transport": "tcp",
+            "status_s": 0,
             "queue_bytes": 4096,
             "spool": {"path": str(self.folder / "spool"), "blocks": self.blocks},
             "spool_per_s": 1000,

@@ -289,6 +289,7 @@ class Stream:
 
 def connected(takes=5000, stuck=0, tls=False, **more):
     config = {"transport": "tls", "tls_verify": "none"} if tls else {"transport": "tcp"}
+    config["status_s"] = 0
     config.update(CONFIG)
     config.update(more)
     a = Agent(config, Ticks())
@@ -376,7 +377,7 @@ def real_connection():
         except OSError:
             pass
     server.listen(1)
-    config = {"transport": "tcp"}
+    config = {"transport": "tcp", "status_s": 0}
     config.update(CONFIG)
     config["capture_address"] = "127.0.0.1:%d" % port
     a = Agent(config, Ticks())
@@ -399,6 +400,33 @@ def real_connection():
     for _ in range(10):
         step()
     assert a.stats()["sent"] == 10
+    return step
+
+
+def status_lines():
+    a = agent(status_s=1, queue_bytes=4096)
+    status = a.status
+    status._ticks = Ticks()
+    status._told = status._due = status._calm = 0
+    status.heap = gc.mem_free
+    a.status_put("mos", 0)
+    a.status_put("reset", "power on")
+    flow = a.flow(*V4)
+    told = [0]
+
+    def step():  # packets are lost, and a line tells of it and of them
+        status._ticks.now = status._ticks.now + 1100 & 0x1FFFFFFF
+        a.status_put("mos", told[0] & 511)
+        a.capture(flow, OUT, INVITE, 600)
+        a.capture(flow, OUT, INVITE, 600)
+        a.capture(flow, IN, INVITE, 600)
+        a.capture(flow, IN, INVITE, 600)
+        a.poll()
+        told[0] = a.stats()["sent"]
+
+    for _ in range(10):
+        step()
+    assert a.stats()["dropped"] > 5 and a.stats()["captured"] > 45
     return step
 
 
@@ -455,6 +483,7 @@ CASES = (
     tls_but_for_the_library,
     tcp_waiting_for_its_next_attempt,
     real_connection,
+    status_lines,
     bad_object,
     bad_big_int,
     bad_frame,

@@ -130,6 +130,7 @@ class Poll:
 def agent(**more):
     """An agent whose link's time is `ms`; its flow and a way to capture serial numbers."""
     config = dict(CONFIG)
+    config["status_s"] = 0
     config.update(more)
     made = Agent(config, Ticks())
     made.clock.set(1767225600)

@@ -30,7 +30,7 @@ class Device:
     """An agent whose link can be cut; captures packets with serial numbers."""
 
     def __init__(self, ms, **more):
-        config = {"spool": SPOOL, "spool_per_s": 1000, "queue_bytes": 4096}
+        config = {"spool": SPOOL, "spool_per_s": 1000, "queue_bytes": 4096, "status_s": 0}
         config.update(more)
         self.agent = agent(**config)
         self.link = self.agent.link

@@ -60,7 +60,7 @@ class Library:
 
 
 def tls(**more):
-    config = {"transport": "tls", "tls_verify": "none"}
+    config = {"transport": "tls", "tls_verify": "none", "status_s": 0}
     config.update(more)
     a = agent(**config)
     a.link._context = Library()

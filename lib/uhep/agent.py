@@ -78,10 +78,10 @@ class Agent:
         self._asked = ticks_ms()
         self._stats = {}
         self.link = link or module.link(self, c)
-        if c["spool"]:
-            from uhep.outage import Outage
+        if "status_s" in c:
+            from uhep.extras import attach
 
-            Outage(self, c)
+            attach(self, c)
         self.clock.sync()
         self.stats()
 

@@ -37,6 +37,7 @@ def _spool(value):
 KEYS = {
     "spool": (None, _spool),
     "spool_per_s": (50, (1, 1000)),
+    "status_s": (60, (0, 86400)),
     "failback_s": (300, (10, 86400)),
     "dns": ("", _server),
     "stall_s": (20, (2, 3600)),

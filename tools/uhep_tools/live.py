@@ -10,10 +10,11 @@ from rich.rule import Rule
 from rich.text import Text
 
 from uhep_tools.server import Server
-from uhep_tools.text import count, date, endpoint, span
-from uhep_tools.views import calls_table, reject_line
+from uhep_tools.text import count, date, endpoint, printable, span
+from uhep_tools.views import calls_table, reject_line, status_line
 
 _REJECTS_SHOWN = 4
+_STATUSES_SHOWN = 4
 _CALLS_REMEMBERED = 10_000
 
 
@@ -49,6 +50,7 @@ class Screen:
         top = [head, *map(Text, self._notes), Text(counters(server))]
         top += [Text(line, "bold red") for line in trouble(server)] + [Rule(style="dim")]
         bottom = [Rule("agents", align="left", style="dim"), _agents(server)]
+        bottom += [status_line(*found) for found in store.statuses()[:_STATUSES_SHOWN]]
         if rejects := store.rejects(_REJECTS_SHOWN):
             bottom.append(Rule("last rejects", align="left", style="dim"))
             bottom += map(reject_line, rejects)
@@ -75,6 +77,7 @@ class Lines:
         self._after = server.store.last_id()
         self._told: OrderedDict[str, set] = OrderedDict()  # Call-ID -> events that were printed
         self._rejected = 0
+        self._statuses = self._after  # the id of the last status line that was seen
 
     def __enter__(self) -> "Lines":
         self._print(f"listening on {_ports(self._server)}, into {self._server.store.path}")
@@ -106,7 +109,18 @@ class Lines:
             self._told.popitem(last=False)
         for _, line in sorted(lines):
             self._print(line)
+        self._tell_statuses()
         self._tell_rejects()
+
+    def _tell_statuses(self) -> None:
+        """What devices say of themselves, but for what they say every minute."""
+        seen = self._statuses
+        for message, status in reversed(self._server.store.statuses()):
+            if message.id > seen:
+                self._statuses = message.id
+                if status.why != "time" or status.gap or status.word("failure"):
+                    said = printable(str(status))
+                    self._print(f"{date(message.stamp_us)}  status  {message.agent}  {said}")
 
     def _tell_rejects(self) -> None:
         seen = self._server.counters

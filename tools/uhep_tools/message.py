@@ -5,6 +5,7 @@ from functools import cached_property
 
 from uhep_tools import hep, sip
 from uhep_tools.chunks import PAYLOAD_TYPES, SIP
+from uhep_tools.status import LOG, OWN_CID
 from uhep_tools.text import endpoint, printable
 
 
@@ -15,8 +16,9 @@ class Message:
     id: the database's number, 0 before it has one. *_us: Unix microseconds; stamp_us is the
     capture time, or the time of receipt if the sender had no time. peer: who sent the packet
     here. call: what it is grouped by, the Call-ID of a SIP message, the correlation id of
-    anything else. cid: the correlation id where it is another than call. method: of the
-    request, for a response that of its CSeq; it and all after it are for SIP only.
+    anything else but an agent's own lines. cid: the correlation id where it is another than
+    call. method: of the request, for a response that of its CSeq; it and all after it are for
+    SIP only.
     """
 
     id: int
@@ -75,6 +77,8 @@ def message(packet: hep.Packet, raw: bytes, peer: str, received_us: int) -> Mess
     cid = printable(packet.cid) if packet.cid else None
     text = sip.read(packet.payload if packet.type == SIP else b"")
     call = text.call_id or cid
+    if packet.type == LOG and cid == OWN_CID:
+        call = None  # what an agent says of itself is no call
     return Message(
         id=0,
         received_us=received_us,

@@ -4,6 +4,7 @@ import json
 
 from uhep_tools.chunks import PAYLOAD_TYPES
 from uhep_tools.hep import Packet
+from uhep_tools.status import LOG, parse
 from uhep_tools.text import printable
 
 _RTCP = 5
@@ -20,6 +21,8 @@ def note(packet: Packet) -> str:
         name = f"RTCP {_REPORTS.get(_number(content.get('type')), '')}".rstrip()
     elif packet.type in _QUALITY and content:
         said = ", ".join(f"{key} {value}" for key, value in content.items() if _plain(value))
+    elif packet.type == LOG and (status := parse(packet.payload)):
+        name, said = "status", str(status)
     else:
         said = packet.payload.strip().partition(b"\n")[0].strip().decode(errors="backslashreplace")
     if packet.mos is not None:

@@ -8,6 +8,7 @@ from rich.text import Text
 from uhep_tools import chunks as c
 from uhep_tools.hep import Fault, Packet
 from uhep_tools.record import Record
+from uhep_tools.status import LOG, parse
 from uhep_tools.text import count, endpoint, printable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +34,8 @@ def as_text(number: int, record: Record, packet: Packet) -> Text:
     _line(text, "chunks " + " ".join(_chunk(*entry) for entry in packet.order), "dim")
     for fault in packet.lint:
         _fault(text, fault)
+    if packet.type == LOG and (status := parse(packet.payload)):
+        _line(text, printable(f"status  {status}"), "green")
     if packet.payload:
         text.append("\n")
         for line in packet.payload.removesuffix(b"\n").split(b"\n"):
@@ -64,6 +67,9 @@ def as_object(record: Record, packet: Packet | None, faults: list[Fault]) -> dic
         found["time"] = _time(packet.stamp_us) if packet.stamp_us else None
         found |= {name: _lossy(getattr(packet, name)) for name in _TEXTS}
         found["order"] = packet.order
+        status = parse(packet.payload) if packet.type == LOG and packet.payload else None
+        if status:
+            found["status"] = {"why": status.why, **status.values}
     return found | {"hex": record.data.hex()}
 
 

@@ -11,6 +11,7 @@ from uhep_tools.calls import Call
 from uhep_tools.database import StoreError, connect
 from uhep_tools.hep import HepError, Packet
 from uhep_tools.message import Message, message
+from uhep_tools.status import LOG, MARK, OWN_CID, Status, parse
 from uhep_tools.tables import (
     AGENTS,
     CALLS,
@@ -184,6 +185,17 @@ class Store:
         """All devices that ever sent a packet here, by node id."""
         sql = f"SELECT {AGENTS.columns} FROM agents ORDER BY node_id, node_name"
         return [Agent(*row) for row in self._query(sql)]
+
+    def statuses(self) -> list[tuple[Message, Status]]:
+        """The last status line of each device that sent one, the latest first."""
+        sql = (
+            f"SELECT id, {PACKETS.columns} FROM packets WHERE id IN (SELECT max(id) FROM packets"
+            " WHERE cid = ? AND type = ? AND instr(raw, ?) GROUP BY node_id, node_name)"
+            " ORDER BY id DESC"
+        )
+        found = [Message(*row) for row in self._query(sql, OWN_CID, LOG, MARK)]
+        lines = [(each, parse(each.packet.payload)) for each in found]
+        return [(each, status) for each, status in lines if status]
 
     def rejects(self, limit: int = REJECTS_KEPT) -> list[Reject]:
         """The last rejects, newest first."""

@@ -5,8 +5,10 @@ from rich.text import Text
 
 from uhep_tools.calls import Call
 from uhep_tools.ladder import state_style
+from uhep_tools.message import Message
+from uhep_tools.status import Status
 from uhep_tools.store import Reject
-from uhep_tools.text import clock, span
+from uhep_tools.text import clock, printable, span
 
 _WIDE = 100
 
@@ -40,6 +42,15 @@ def calls_table(calls: list[Call], now_us: int, width: int) -> Table:
         agents = [Text(", ".join(call.agents))] if wide else []
         table.add_row(*cells, *agents, Text(call.call))
     return table
+
+
+def status_line(message: Message, status: Status) -> Text:
+    """One line: when, which device, and what it said of itself."""
+    line = Text(clock(message.stamp_us), no_wrap=True, overflow="ellipsis")
+    line.append(f"  {message.agent}", "bold").append(f"  {printable(str(status))}")
+    if status.gap or status.word("failure"):
+        line.stylize("yellow")
+    return line
 
 
 def reject_line(reject: Reject) -> Text:

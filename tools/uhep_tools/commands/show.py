@@ -15,14 +15,14 @@ def command(
     db: Annotated[Path, typer.Option(help="SQLite file of `uhep serve`.")] = Path("uhep.db"),
     limit: Annotated[int, typer.Option(min=1, help="Calls to list, the latest.")] = 50,
 ) -> None:
-    """List the captured calls, or draw one as a ladder of messages."""
+    """List the calls and what each device last said of itself, or draw a call as a ladder."""
     import time
 
     from rich.console import Console
 
     from uhep_tools import ladder
     from uhep_tools.store import Store, StoreError
-    from uhep_tools.views import calls_table
+    from uhep_tools.views import calls_table, status_line
 
     console = Console()
     if not console.is_terminal:
@@ -32,6 +32,8 @@ def command(
             if call is None:
                 calls = store.calls(limit)
                 console.print(calls_table(calls, time.time_ns() // 1000, console.width))
+                for message, status in store.statuses():
+                    console.print(status_line(message, status))
                 return
             found = store.call(_choose(store, call))
             width = min(console.width, ladder.WIDTH)

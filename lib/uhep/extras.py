@@ -1,0 +1,15 @@
+# Part of uhep, MIT licence.
+"""What not every agent has beside ring and link: imported only if one of its keys is there."""
+
+
+def attach(agent, c):
+    """Give `agent` what its complete configuration `c` asks for. In this order: each stands
+    before what was there."""
+    if c["spool"]:
+        from uhep.outage import Outage
+
+        Outage(agent, c)
+    if c["status_s"]:
+        from uhep.status import Status
+
+        Status(agent, c)

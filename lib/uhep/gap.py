@@ -1,0 +1,127 @@
+# Part of uhep, MIT licence.
+"""What is known of packets that were lost: how many, from when to when, of which calls."""
+
+from array import array
+
+from uhep.port import const
+
+_TAIL = const(1)
+_EVICTED = const(15)
+_HI = const(20)
+_LO = const(21)
+_US = const(22)
+
+_CALLS = const(4)  # that are named
+_OCTETS = const(64)  # of a Call-ID that are kept
+_SAME = const(24)  # octets and the length by which one is known again
+
+
+class Gap:
+    """Notes what an agent's ring loses, until `clear`.
+
+    lost: packets; calls: Call-IDs that are kept; more: whether there were others, or packets
+    whose Call-ID is not known: with `drop` "newest" none is.
+
+    Memory: 300 octets, made here; noting a loss allocates nothing.
+    """
+
+    def __init__(self, agent):
+        """Stands before `agent`'s `_room` from now on."""
+        self._agent = agent
+        self._ring = agent.ring
+        self._room = agent._room
+        self._ids = bytearray(_CALLS * _OCTETS)
+        self._sizes = bytearray(_CALLS)
+        self._at = self._was = 0
+        self.span = array("i", [0] * 6)  # stamps of the first and the last, as the clock's
+        self.clear()
+        agent._room = self.room
+
+    def clear(self):
+        self.lost = self.calls = 0
+        self.more = False
+
+    def room(self, why, n):
+        """As the agent's: a packet did not fit."""
+        self._at = self._ring.st[_TAIL]
+        self._was = self._ring.st[_EVICTED]
+        if self._room(why, n):
+            if self._ring.st[_EVICTED] != self._was:
+                self._evicted(self._at)  # its octets are still there
+            return True
+        if why == -1:
+            self._newest(self._ring.st)
+        return False
+
+    def _newest(self, st):
+        self._note(st[_HI], st[_LO], st[_US])
+        self.more = True
+
+    def _evicted(self, at):
+        self._note(self._half(at + 42), self._half(at + 44), self._us(at + 53))
+        self._find(at, at + self._half(at + 4))
+
+    def _find(self, at, end):
+        at += 73 + 2 * self._ring.buf[at + 78]  # behind the addresses, which end what is constant
+        while at < end:
+            if self._ring.buf[at + 3] == 17 and not self._ring.buf[at + 2]:
+                return self._call(at + 6, self._half(at + 4) - 6)
+            at += self._half(at + 4)
+        self.more = True
+
+    def _half(self, at):
+        return self._ring.buf[at] << 8 | self._ring.buf[at + 1]
+
+    def _us(self, at):
+        return self._ring.buf[at] << 16 | self._half(at + 1)
+
+    def _note(self, hi, lo, us):
+        span = self.span
+        if not self.lost:
+            span[0] = hi
+            span[1] = lo
+            span[2] = us
+        self.lost += 1
+        span[3] = hi
+        span[4] = lo
+        span[5] = us
+
+    def _call(self, at, n):
+        i = 0
+        while i < self.calls:
+            if self._sizes[i] == n and self._same(i * _OCTETS, at, n):
+                return
+            i += 1
+        if i == _CALLS:
+            self.more = True
+            return
+        self._sizes[i] = n
+        self._keep(i * _OCTETS, at, min(n, _OCTETS))
+        self.calls += 1
+
+    def _same(self, to, at, n):
+        buf = self._ring.buf
+        n = min(n, _SAME)
+        while n and self._ids[to] == buf[at]:
+            to += 1
+            at += 1
+            n -= 1
+        return not n
+
+    def _keep(self, to, at, n):
+        n += at
+        while at < n:
+            self._ids[to] = self._ring.buf[at]
+            to += 1
+            at += 1
+
+    def write(self, line):
+        """The Call-IDs, blanks between, into `line`."""
+        line.octet(34)
+        i = 0
+        while i < self.calls:
+            if i:
+                line.octet(32)
+            line.part(self._ids, i * _OCTETS, min(self._sizes[i], _OCTETS))
+            i += 1
+        line.octet(34)
