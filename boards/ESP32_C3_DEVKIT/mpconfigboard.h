@@ -1,0 +1,2 @@
+#define MICROPY_HW_BOARD_NAME "ESP32-C3 DevKit with uhep"
+#define MICROPY_HW_MCU_NAME "ESP32C3"

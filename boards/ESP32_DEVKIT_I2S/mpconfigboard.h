@@ -1,0 +1,2 @@
+#define MICROPY_HW_BOARD_NAME "ESP32 DevKit with INMP441 and MAX98357A with uhep"
+#define MICROPY_HW_MCU_NAME "ESP32"

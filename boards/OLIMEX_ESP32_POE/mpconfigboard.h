@@ -1,0 +1,2 @@
+#define MICROPY_HW_BOARD_NAME "Olimex ESP32-POE and ESP32-POE-ISO with uhep"
+#define MICROPY_HW_MCU_NAME "ESP32"

