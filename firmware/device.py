@@ -3,14 +3,19 @@
 import json
 import sys
 
+from keys import _board
+
 _PERSONALITY = "phone"
 
 # What every device has; a personality adds its own (keys/). Key: (default, allowed).
-_KEYS = {
-    "name": ("", None),
-    "address": ("127.0.0.1", None),
-    "quit_after_ms": (0, (0, 86400000)),
-}
+_KEYS = dict(_board.KEYS)
+_KEYS.update(
+    {
+        "name": ("", None),
+        "address": ("127.0.0.1", None),
+        "quit_after_ms": (0, (0, 86400000)),
+    }
+)
 
 
 def load(path):

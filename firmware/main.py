@@ -1,18 +1,35 @@
-"""Starts the device: its settings, the capture agent, then the personality.
+"""Starts the device, and starts it again after a crash. No update changes this file.
 
-In this order: the agent's ring is the largest piece of memory that the device ever asks for,
-and gets it while the heap is in one piece, before the rest of the code is loaded around it.
+What it does is in start.py, which belongs to the release; here is only what must work when
+that does not. Ctrl-C ends in the REPL. In the emulator a crash ends the process.
 """
 
-import device
-import port
+import sys
+import time
 
 try:
-    settings = device.load("device.json")
-except ValueError as error:
-    print("device.json: %s" % error)
-else:
-    device.forget()
-    del device
-    agent = port.capture_agent("hep.json")
-    __import__(settings["personality"]).run(settings, agent)
+    import start
+
+    start.run()
+except KeyboardInterrupt:
+    try:
+        import port
+
+        port.at_console()
+    except ImportError:
+        pass
+except Exception as error:
+    sys.print_exception(error)
+    try:
+        import crash
+
+        crash.keep(error)
+    except Exception as again:
+        sys.print_exception(again)
+    try:
+        from machine import reset
+    except ImportError:
+        raise error
+    print("main: starting again in 5 s; Ctrl-C: not")
+    time.sleep(5)
+    reset()

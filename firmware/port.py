@@ -1,30 +1,113 @@
 """The seam between a personality and the port it runs on.
 
-Nothing else in firmware/ asks which port this is, or imports `network` or `machine`.
+Nothing else in firmware/ asks which port this is, or imports `network`, `machine` or `esp32`:
+what needs them gets them from here. Without them, in the emulator, the address is the one of
+device.json and there is nothing to keep going.
 """
 
-import micropython
+import json
+
+try:
+    import machine
+    import network
+    from esp32 import NVS
+
+    ON_BOARD = True
+except ImportError:
+    ON_BOARD = False
+
+_keeper = None  # once begin() was called, on a board
+
+
+def begin(settings):
+    """Take over the board: the network starts coming up, the watchdog runs. Once."""
+    global _keeper
+    if ON_BOARD:
+        import socket
+
+        from keeper import Keeper
+
+        network.Pin, network.SPI = machine.Pin, machine.SPI
+        _keeper = Keeper(network, machine, socket, board(), settings, secret)
+    return _keeper
+
+
+def keeper():
+    """What keeps the board going; None in the emulator."""
+    return _keeper
 
 
 def online(settings):
-    """Brings the network up; the IP address that the device has on it."""
-    return settings["address"]
+    """The IP address that the device has; on a board, waits for as long as there is none."""
+    if not _keeper:
+        return settings["address"]
+    address = _keeper.online()
+    _keeper.working()
+    return address
+
+
+def poll():
+    """One step of what keeps the device going; call it in each pass of the loop."""
+    if _keeper:
+        _keeper.poll()
+
+
+def board():
+    """The board's pins and network as a dict, of board.json; {} if there is none."""
+    try:
+        with open("board.json") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
+
+
+def secret(name):
+    """A secret that `uhep secrets set` has put into NVS, as text; None if it is not there."""
+    if not ON_BOARD:
+        return None
+    buf = bytearray(256)
+    try:
+        n = NVS("uhep").get_blob(name, buf)
+    except OSError:
+        return None
+    return bytes(buf[:n]).decode()
+
+
+def at_console():
+    """Somebody has stopped the device to work at its prompt."""
+    if _keeper:
+        _keeper.at_console()
 
 
 def capture_agent(path):
     """The capture agent of a hep.json; None, and one line that says why, if the file is wrong.
 
-    Where the port counts allocations it is one that knows what it cost.
+    Its password may be the secret hep_key. Where the port counts allocations it is an agent
+    that knows what it cost.
     """
-    if hasattr(micropython, "mem_total"):
+    try:
         from meter import MeteredAgent as Agent
-    else:
+    except ImportError:
         from uhep import Agent
     try:
-        agent = Agent(path)
+        agent = Agent(_with_password(path))
     except ValueError as error:
         print("%s: nothing is captured: %s" % (path, error))
         return None
     if not agent.enabled:
         print("%s: nothing is captured: it is absent or not enabled" % path)
     return agent
+
+
+def _with_password(path):
+    # The configuration with the secret in it, if there is one; else the path as it is.
+    password = secret("hep_key")
+    if password:
+        try:
+            with open(path) as file:
+                config = json.load(file)
+            config["capture_password"] = password
+            return config
+        except (OSError, ValueError, TypeError):
+            pass  # the agent finds the same, and says it
+    return path

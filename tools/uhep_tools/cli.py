@@ -6,7 +6,7 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
-from uhep_tools.commands import bench, decode, demo, expect, serve, show, sim
+from uhep_tools.commands import bench, decode, demo, expect, image, serve, show, sim
 
 app = typer.Typer(
     name="uhep",
@@ -21,6 +21,7 @@ app.command("bench")(bench.command)
 app.command("decode")(decode.command)
 app.command("demo")(demo.command)
 app.command("expect")(expect.command)
+app.command("image")(image.command)
 app.command("serve")(serve.command)
 app.command("show")(show.command)
 app.command("sim")(sim.command)

@@ -1,0 +1,42 @@
+"""What every device has, whatever it does: its network, its time, its updates."""
+
+
+def _seconds(value):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return None if whole and (value == 0 or 10 <= value <= 600) else "0 or from 10 to 600"
+
+
+def _url(value):
+    if isinstance(value, str) and (
+        not value or value.startswith("http://") or value.startswith("https://")
+    ):
+        return None
+    return "empty or a URL of http:// or https://"
+
+
+def _key(value):
+    if isinstance(value, str) and len(value) in (0, 64):
+        if all([c in "0123456789abcdef" for c in value]):
+            return None
+    return "empty or 64 hexadecimal digits in lower case"
+
+
+def _ip(value):
+    parts = value.split(".") if isinstance(value, str) and value else ("0",) * 4
+    if isinstance(value, str) and len(parts) == 4:
+        if all([part.isdigit() and int(part) < 256 for part in parts]):
+            return None
+    return "empty or an IPv4 address"
+
+
+KEYS = {
+    "wifi_ssid": ("", None),
+    "netmask": ("255.255.255.0", _ip),
+    "gateway": ("", _ip),
+    "dns": ("", _ip),
+    "ntp": ("pool.ntp.org", None),
+    "watchdog_s": (60, _seconds),
+    "update_url": ("", _url),
+    "update_every_s": (86400, (60, 2592000)),
+    "update_key": ("", _key),
+}

@@ -1,0 +1,72 @@
+"""Starts the device: its settings, the board, the capture agent, then the personality.
+
+In this order: the agent's ring is the largest piece of memory that the device ever asks for,
+and gets it while the heap is in one piece, before the rest of the code is loaded around it.
+After three crashes in a row the personality is left out (safe.py). A device.json that is wrong
+does the same on a board, with the defaults: what the device needs to be mended is a network.
+"""
+
+import crash
+import device
+import port
+
+
+def run():
+    """Runs until the personality ends; does not return on a board."""
+    fault = None
+    try:
+        settings = device.load("device.json")
+    except ValueError as error:
+        fault = "device.json: %s" % error
+        print(fault)
+        if not port.ON_BOARD:
+            return
+        settings = _rescued()
+    device.forget()
+    _secrets(settings)
+    if not port.ON_BOARD:
+        agent = port.capture_agent("hep.json")
+        __import__(settings["personality"]).run(settings, agent)
+        return
+    keeper = port.begin(settings)
+    from keeper import Restart
+
+    if keeper.cause == "watchdog":
+        crash.note("the watchdog has reset the device")
+    keeper.agent = agent = port.capture_agent("hep.json")
+    keeper.safe = bool(fault) or crash.count() >= crash.SAFE_AFTER
+    try:
+        if keeper.safe:
+            import safe
+
+            safe.run(settings, agent, fault)
+        else:
+            __import__(settings["personality"]).run(settings, agent)
+        keeper.restart("the personality has ended")
+    except Restart as why:
+        keeper.restart(str(why))
+
+
+def _rescued():
+    # Of a device.json that is wrong: the keys that are right by themselves.
+    import json
+
+    settings = device.validate({})
+    try:
+        with open("device.json") as file:
+            given = json.load(file)
+        for key in list(given):
+            try:
+                settings[key] = device.validate({key: given[key]})[key]
+            except (ValueError, KeyError):
+                pass
+    except (OSError, ValueError, TypeError, AttributeError):
+        pass
+    return settings
+
+
+def _secrets(settings):
+    # A password that is not in the file may be in NVS.
+    for key in ("sip_password",):
+        if settings.get(key) == "":
+            settings[key] = port.secret(key) or ""

@@ -1,0 +1,101 @@
+"""uhep image: a flashable file."""
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+
+def command(
+    firmware: Annotated[
+        Path, typer.Option(metavar="FILE", help="The firmware .bin of micropython.org.")
+    ],
+    board: Annotated[str, typer.Option(metavar="ID", help="Of boards/, or a folder like those.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file to write; BOARD-PERSONALITY.bin.")
+    ] = None,
+    personality: Annotated[str | None, typer.Option(help="phone, probe, ...")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="[hep.]KEY=VALUE",
+            help="A setting of device.json or, with hep., of hep.json.",
+        ),
+    ] = None,
+    device: Annotated[Path | None, typer.Option(help="A device.json to begin with.")] = None,
+    hep: Annotated[Path | None, typer.Option(help="A hep.json to begin with.")] = None,
+    flash_mb: Annotated[
+        int | None, typer.Option(help="Size of the flash if not as usual.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="Of the release; as 0.1.0.")] = None,
+) -> None:
+    """Make one flashable file: firmware, uhep, and the configuration of a device.
+
+    Try: uhep image --firmware ESP32_GENERIC.bin --board WT32_ETH01 --personality phone
+    --set name=desk-17 --set hep.capture_address=192.0.2.9:9060
+
+    The same input gives the same octets. Secrets do not belong into it: see uhep secrets.
+    """
+    from rich.console import Console
+
+    from uhep_tools.board import boards, filesystem, image, release
+    from uhep_tools.board import firmware as official
+    from uhep_tools.board import settings as configuration
+
+    console = Console(highlight=False)
+    try:
+        described = boards.load(board)
+        on_device, of_agent = configuration.gather(device, hep, settings or [], personality)
+        read = official.load(firmware)
+        made = image.compose(
+            read, described, on_device, of_agent, flash_mb=flash_mb, version=version
+        )
+        out = out or Path(f"{described['id']}-{on_device.get('personality', 'phone')}.bin")
+        out.write_bytes(made.data)
+    except (
+        boards.BoardError,
+        configuration.SettingsError,
+        official.FirmwareError,
+        image.ImageError,
+        release.ReleaseError,
+        filesystem.FilesystemError,
+    ) as error:
+        _stop(str(error))
+    except OSError as error:
+        _stop(f"{error.filename}: {error.strerror}")
+    for table in _tables(made):
+        console.print(table)
+        console.print()
+    console.print(f"{out}: {len(made.data):,} octets. Now: uhep flash {out}", soft_wrap=True)
+
+
+def _tables(made):
+    from rich.table import Table
+
+    flash = Table(title="The flash", title_justify="left")
+    for name in ("at", "octets", "in use"):
+        flash.add_column(name, justify="right", no_wrap=True)
+    flash.add_column("what", overflow="fold")
+    for row in made.rows:
+        what = f"{row.name}: {row.what}" if row.what else row.name
+        flash.add_row(f"{row.at:#08x}", f"{row.size:,}", f"{row.used:,}", what)
+    yield flash
+    parts: dict[str, list[int]] = {}
+    for path, data in made.files.items():
+        slot, _, inner = path.partition("/")
+        package = inner.split("/")[0] if inner.startswith(("uhep/", "usip/")) else "firmware"
+        part = f"{slot}/: {package}" if inner else path
+        parts.setdefault(part, []).append(len(data))
+    files = Table(title="The files", title_justify="left")
+    files.add_column("")
+    files.add_column("files", justify="right")
+    files.add_column("octets", justify="right")
+    for part, sizes in sorted(parts.items()):
+        files.add_row(part, str(len(sizes)), f"{sum(sizes):,}")
+    yield files
+
+
+def _stop(sentence: str) -> NoReturn:
+    typer.echo(f"uhep image: {sentence}", err=True)
+    raise typer.Exit(1)
