@@ -84,13 +84,18 @@ class Socket:
 
 
 class Stream:
-    """A media stream that only remembers where it was told to send."""
+    """A media stream that only remembers what it was told: where to send, and what."""
+
+    codecs = (0, 8)
+    events = True
 
     def __init__(self):
         self.peer = None
+        self.agreed = None
 
-    def start(self, peer):
+    def start(self, peer, agreed):
         self.peer = peer
+        self.agreed = agreed
 
     def stop(self):
         self.peer = None
@@ -117,14 +122,19 @@ class Phone:
             self.transport, media_lines, "phone", self._on_state, clock=clock
         )
         self.uri = "sip:phone@%s:5060" % host
+        self.agent.on_event = self._on_event
         self.calls = []
         self.states = []
+        self.events = []
         self.answers = True
 
     def _on_state(self, call):
         if call not in self.calls:
             self.calls.append(call)
         self.states.append(call.state)
+
+    def _on_event(self, name, subject, value):
+        self.events.append((name, value))
 
     def poll(self):
         while self.agent.poll():

@@ -1,7 +1,7 @@
 """lib/usip against a peer written out by hand: requests in and outside of calls, and nonsense."""
 
 from doubles import Clock, Network, Phone, start
-from usip import message
+from usip import message, parse
 
 SDP = (
     b"v=0\r\no=- 1 1 IN IP4 192.0.2.8\r\ns=-\r\nc=IN IP4 192.0.2.8\r\nt=0 0\r\n"
@@ -25,8 +25,8 @@ class Peer:
             (
                 method + b" sip:phone@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.8:5070;",
                 more.get("via", b"rport;") + b"branch=z9hG4bK%d\r\n" % self.branch,
-                b"From: <sip:peer@192.0.2.8>;tag=p\r\nTo: " + to + b"\r\nCall-ID: c",
-                b"\r\nCSeq: %d %s\r\n" % (seq, method),
+                b"From: <sip:peer@192.0.2.8>;tag=p\r\nTo: " + to + b"\r\nCall-ID: ",
+                more.get("call", b"c") + b"\r\nCSeq: %d %s\r\n" % (seq, method),
                 b"Contact: <sip:peer@192.0.2.8:5070>\r\n" if method == b"INVITE" else b"",
                 fields,
                 b"Content-Length: %d\r\n\r\n" % len(body) + body,
@@ -42,7 +42,7 @@ class Peer:
         for _ in range(ms // 10):
             self.phone.poll()
             self.clock.pass_ms(10)
-        waiting = [message.parse(data) for data, _ in self.sock.waiting]
+        waiting = [_message(data) for data, _ in self.sock.waiting]
         self.sock.waiting.clear()
         return waiting
 
@@ -54,6 +54,14 @@ class Peer:
         self.send(self.request(b"ACK", self.to))
         assert self.phone.states[-1] == "talking"
         return ok
+
+
+def _message(data):
+    try:
+        return parse.parse(data)
+    except parse.Bad:  # the answer to what was as bad
+        assert data.startswith((b"SIP/2.0 400 ", b"SIP/2.0 505 ")), data
+        return None
 
 
 def statuses(messages):
@@ -90,23 +98,23 @@ def test_required_extension():
 def test_busy():
     peer = Peer()
     peer.call()
-    assert statuses(peer.send(peer.request(b"INVITE", body=SDP))) == [486]
+    assert statuses(peer.send(peer.request(b"INVITE", body=SDP, call=b"d"))) == [486]
     assert peer.phone.states[-1] == "talking"
 
 
 def test_two_lines_take_two_calls():
     peer = Peer(lines=2)
     peer.call()
-    answers = peer.send(peer.request(b"INVITE", body=SDP))
+    answers = peer.send(peer.request(b"INVITE", body=SDP, call=b"d"))
     assert statuses(answers) == [100, 180, 200]
     ports = [call.media.offer().split(b"m=audio ")[1].split()[0] for call in peer.phone.calls]
     assert ports == [b"4000", b"4002"]
-    assert statuses(peer.send(peer.request(b"INVITE", body=SDP))) == [486]
+    assert statuses(peer.send(peer.request(b"INVITE", body=SDP, call=b"e"))) == [486]
 
 
 def test_nothing_to_talk_in():
     for body in (
-        SDP.replace(b"8 0", b"8 9"),
+        SDP.replace(b"8 0", b"3 9"),
         SDP.replace(b"audio 7000", b"audio 0"),
         SDP.replace(b"audio", b"video"),
         SDP.replace(b"RTP/AVP", b"RTP/SAVP"),
@@ -128,7 +136,7 @@ def test_answer_keeps_the_order_of_the_offer():
     streams = [line for line in answer.split(b"\r\n") if line.startswith(b"m=")]
     assert streams == [
         b"m=video 0 RTP/AVP 31",
-        b"m=audio 4000 RTP/AVP 0",
+        b"m=audio 4000 RTP/AVP 8",  # the first of the offer that we have
         b"m=audio 0 RTP/AVP 0",
     ]
     assert b"c=IN IP4 192.0.2.2\r\n" in answer
@@ -288,8 +296,9 @@ def test_within_the_call():
     peer = Peer()
     peer.call()
     assert statuses(peer.send(peer.request(b"OPTIONS", peer.to, seq=2))) == [200]
-    assert statuses(peer.send(peer.request(b"INFO", peer.to, seq=3))) == [405]
-    assert statuses(peer.send(peer.request(b"INVITE", peer.to, seq=4, body=SDP))) == [488]
+    assert statuses(peer.send(peer.request(b"PRACK", peer.to, seq=3))) == [405]
+    bad = SDP.replace(b"8 0", b"3 9")
+    assert statuses(peer.send(peer.request(b"INVITE", peer.to, seq=4, body=bad))) == [488]
     assert statuses(peer.send(peer.request(b"OPTIONS", peer.to, seq=4))) == [500]
     for wrong, right in ((b"Call-ID: x", b"Call-ID: c"), (b";tag=x", b";tag=p")):
         bye = peer.request(b"BYE", peer.to, seq=5).replace(right, wrong)
@@ -314,9 +323,10 @@ def test_caller_without_branch_or_tags():
 
 def test_invite_that_leads_to_no_dialog():
     peer = Peer()
-    for contact in (b"", b"Contact: nobody\r\n", b"Contact: <sip:>\r\n"):
+    for at, contact in enumerate((b"", b"Contact: nobody\r\n", b"Contact: <sip:>\r\n")):
         invite = peer.request(b"INVITE", body=SDP)
         invite = invite.replace(b"Contact: <sip:peer@192.0.2.8:5070>\r\n", contact)
+        invite = invite.replace(b"Call-ID: c", b"Call-ID: c%d" % at)
         assert statuses(peer.send(invite)) == [400]
     assert peer.phone.agent.calls == []
 
@@ -356,7 +366,7 @@ def test_stray_responses_are_ignored():
     peer = Peer()
     peer.call()
     for status in (100, 180, 200, 486):
-        stray = message.reply(message.parse(peer.request(b"INVITE")), status, "x")
+        stray = message.reply(parse.parse(peer.request(b"INVITE")), status, "x")
         assert peer.send(stray.encode()) == []
     assert peer.phone.states[-1] == "talking"
 
@@ -366,7 +376,9 @@ def test_flood_is_bounded_and_the_call_goes_on():
     peer.call()
     for _ in range(100):
         assert statuses(peer.send(peer.request(b"OPTIONS"))) == [200]
-    refused = [peer.send(peer.request(b"INVITE", body=SDP))[0].status for _ in range(100)]
+    refused = [
+        peer.send(peer.request(b"INVITE", body=SDP, call=b"x%d" % n))[0].status for n in range(100)
+    ]
     assert set(refused) == {486, 503}
     assert peer.phone.states[-1] == "talking"
     peer.phone.agent.calls[0].hang_up()

@@ -1,16 +1,16 @@
-"""A SIP user agent that places and answers calls (RFC 3261)."""
+"""A SIP user agent that places and answers calls, and registers (RFC 3261)."""
 
 import time
 
-from usip import call, dialog, header, net
+from usip import call, dialog, header
+from usip.inbound import Inbound
 from usip.layer import Transactions
+from usip.outgoing import Outgoing
+from usip.plan import Plan
 
-_ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
-_IN_DIALOG = ("BYE", "INFO", "NOTIFY", "PRACK", "REFER", "UPDATE")
 
-
-class UserAgent:
-    """The SIP end of a device: one socket, and a line for each call it can hold.
+class UserAgent(Inbound):
+    """The SIP end of a device: one Transport, and a line for each call it can hold.
 
     `transport` is a Transport, `lines` a list of Media, `user` the user part of its
     address. `on_state(call)` hears of every change of a call's state; a call that comes in
@@ -19,12 +19,38 @@ class UserAgent:
 
     Nothing here waits, and there is no thread: the device calls poll() from its own loop,
     every few milliseconds for the sake of RTP.
+
+    What else a device may set:
+
+    `account`: an Account, for From, the outbound proxy and credentials; register() needs it.
+    `on_event(name, subject, value)` hears what is no change of state:
+      "registration", the Registration, its state;
+      "holding", call, whether we hold the peer; "held", call, whether it holds us;
+      "modified", call, the status that refused what we wanted to change;
+      "dtmf", call, (digit, ms), by INFO; "info", call, (content type, body) of any other;
+      "transfer", call, the status of a transfer of ours as it goes on;
+      "transferring", call, the Call that takes its place since the peer wants it;
+      "message-waiting", None, (whether, new, old).
+    `log(call_id, text)` hears one line for each transition of a call or the registration.
+    `rtp_stat(call)` gives the value of X-RTP-Stat for a BYE and its answer, or None.
+    `session_s` is the Session-Expires that we ask for (0: only what the peer asks for),
+    `min_session_s` the least that we take. `transfers` is False to refuse REFER.
     """
 
-    def __init__(self, transport, lines, user, on_state, clock=time):
+    def __init__(self, transport, lines, user, on_state, clock=time, on_event=None, log=None):
         self.transport = transport
         self.transactions = Transactions(transport, self, clock)
+        self.plan = Plan(clock)
         self.calls = []
+        self.account = None
+        self.registration = None
+        self.on_event = on_event
+        self.log = log
+        self.rtp_stat = None
+        self.session_s = 0
+        self.min_session_s = 90
+        self.transfers = True
+        self.subscriptions = []  # those that hear NOTIFY: on_notify(server)
         self._lines = lines
         self._user = user
         self._on_state = on_state
@@ -35,101 +61,123 @@ class UserAgent:
         ValueError if it is no such URI, RuntimeError if every line is taken.
         """
         header.uri_host_port(uri)
-        media = self._free_line()
+        media = self.free_line()
         if not media:
             raise RuntimeError("every line is taken")
-        leg = dialog.Dialog(
-            "%s@%s" % (net.token(8), self.transport.host),
-            self.transport.contact(self._user) + ";tag=" + net.token(4),
-            "<%s>" % uri,
-            uri,
-        )
-        placed = call.Outgoing(self, media, uri, leg)
-        self.calls.append(placed)
+        placed = self.place(uri, media)
         placed.start()
         return placed
+
+    def place(self, uri, media, fields=()):
+        """A Call to be started, on a line that is free. Its INVITE has more `fields`."""
+        placed = Outgoing(self, media, uri, self.begin(uri))
+        placed.fields = fields
+        self.calls.append(placed)
+        return placed
+
+    def register(self, expires_s=3600):
+        """Registers the account; the Registration. ValueError if there is no account."""
+        from usip.register import Registration
+
+        if not self.account:
+            raise ValueError("there is no account to register")
+        self.registration = Registration(self, self.account, expires_s)
+        self.registration.start()
+        return self.registration
+
+    def publish(self, uri, event, content_type, body, done):
+        """Sends `body` to `uri` as PUBLISH (RFC 3903), once; done(status) hears what came of it.
+
+        ValueError if it is no sip: URI.
+        """
+        from usip.notify import publish
+
+        publish(self, uri, event, content_type, body, done)
+
+    def watch_mailbox(self, expires_s=3600):
+        """Subscribes to message-summary of the account (RFC 3842); a Subscription."""
+        from usip.notify import Mailbox
+
+        return Mailbox(self, expires_s)
+
+    def moved(self, host):
+        """The device has another address now, `host`: registers that."""
+        self.transport.host = host
+        for media in self._lines:
+            media.host = host
+        if self.registration:
+            self.registration.moved()
+        for each in list(self.calls):
+            each.moved()
 
     def poll(self):
         """One slice of work: the RTP that is due, one SIP message, timers. True if one came."""
         for media in self._lines:
             media.stream.poll()
+        self.plan.poll()
         return self.transactions.poll()
 
+    def begin(self, uri):
+        """The Dialog that a first request to `uri` may make."""
+        account = self.account
+        local = "<%s>" % account.uri if account else self.contact()
+        routes = account.routes if account else ()
+        return dialog.begun(self.transport.host, local, uri, routes)
+
+    def contact(self):
+        account = self.account
+        return self.transport.contact(account.user if account else self._user)
+
+    def send(self, request, user):
+        """Sends a request of a Dialog; `user` as for Transactions.request()."""
+        if request.dialog.challenges and self.account:
+            from usip import auth
+
+            auth.attach(request, self.account.auth_user, self.account.password)
+        return self.transactions.request(request, user)
+
+    def on_challenge(self, client, response):
+        """Sends a request again with credentials; False if that would be no use."""
+        if not self.account or not self.account.password or client.given_up:
+            return False
+        from usip import auth
+
+        account = self.account
+        request = auth.again(client.request, response, account.auth_user, account.password)
+        if request:
+            self.transactions.request(request, client.user)
+        return request is not None
+
     def describe(self, message):
-        """Adds what a message that makes a dialog says of us; returns it."""
-        message.add("contact", self.transport.contact(self._user))
-        message.add("allow", _ALLOW)
+        """Adds what a message that makes or changes a dialog says of us; returns it."""
+        message.add("contact", self.contact())
+        message.add("allow", self.allow)
+        message.add("supported", "timer")
         return message
 
     def changed(self, changed):
         """A call has come to another state."""
         if changed.state == call.ENDED and changed in self.calls:
             self.calls.remove(changed)
+        if self.log:
+            self.log(changed.dialog.call_id, changed.told())
         self._on_state(changed)
 
-    def on_request(self, server):
-        """A new request (RFC 3261 8.2, 12.2.2)."""
-        request = server.request
-        if request.get("require"):
-            refusal = server.response(420)
-            refusal.add("unsupported", request.get("require"))
-            server.send(refusal)
-        elif header.param(request.get("to"), "tag") is not None:
-            owner = self._owner(request)
-            if owner:
-                owner.on_request(server)
-            else:
-                server.reply(481)
-        elif request.method == "INVITE":
-            self._ring(server)
-        elif request.method in _IN_DIALOG:
-            server.reply(481)
-        else:
-            self.reply_common(server)
+    def event(self, name, subject, value):
+        if self.log and isinstance(subject, call.Call):
+            self.log(subject.dialog.call_id, "%s: %s %s" % (subject, name, value))
+        if self.on_event:
+            self.on_event(name, subject, value)
 
-    def _ring(self, server):
-        media = self._free_line()
-        if not media:
-            server.reply(486)
-            return
-        incoming = call.Incoming(self, media, server)
-        server.reply(100)
-        self.calls.append(incoming)
-        incoming.start()
+    def registration_changed(self, changed):
+        if self.log:
+            why = "%d %s" % (changed.status, changed.reason) if changed.status else ""
+            text = "registration of %s: %s" % (changed.account.uri, changed.state)
+            self.log(changed.call_id, text + (" (%s)" % why if why else ""))
+        self.event("registration", changed, changed.state)
 
-    def reply_common(self, server):
-        """OPTIONS, or a method that we do not have; the same within a dialog and outside."""
-        known = server.request.method == "OPTIONS"
-        response = server.response(200 if known else 405)
-        response.add("allow", _ALLOW)
-        if known:
-            response.add("accept", "application/sdp")
-        server.send(response)
-
-    def on_ack(self, ack):
-        owner = self._owner(ack)
-        if owner and not owner.outgoing:
-            owner.on_ack(ack)
-
-    def on_cancel(self, server):
-        for ringing in self.calls:
-            if ringing.invite is server:
-                ringing.on_cancel()
-                return
-
-    def on_no_ack(self, server):
-        for answered in self.calls:
-            if answered.invite is server:
-                answered.on_no_ack()
-                return
-
-    def _owner(self, request):
-        for each in self.calls:
-            if each.dialog.owns(request):
-                return each
-        return None
-
-    def _free_line(self):
+    def free_line(self):
+        """A Media that no call has, or None."""
         taken = [each.media for each in self.calls]
         for media in self._lines:
             if media not in taken:

@@ -70,7 +70,34 @@ def param(value, name):
     return None
 
 
-def host_port(value):
+def balanced(value):
+    """Whether every quote that opens is closed."""
+    at = 0
+    quoted = False
+    while at < len(value):
+        if value[at] == '"':
+            quoted = not quoted
+        elif quoted and value[at] == "\\":
+            at += 1
+        at += 1
+    return not quoted
+
+
+def unquote(value):
+    """The text of a quoted string; any other as it is."""
+    if value[:1] != '"':
+        return value
+    text = ""
+    at = 1
+    while at < len(value) and value[at] != '"':
+        if value[at] == "\\":
+            at += 1
+        text += value[at : at + 1]
+        at += 1
+    return text
+
+
+def host_port(value, default=5060):
     """(host, port) of `host`, `host:port` or `[v6]:port`; ValueError if it is neither."""
     if value.startswith("["):
         host, _, port = value[1:].partition("]")
@@ -80,12 +107,12 @@ def host_port(value):
     host = host.strip()
     if not host:
         raise ValueError("no host")
-    return host, int(port) if port.strip() else 5060
+    return host, int(port) if port.strip() else default
 
 
-def uri_host_port(value):
+def uri_host_port(value, default=5060):
     """(host, port) of a `sip:` URI; ValueError for any other scheme."""
     if value[:4].lower() != "sip:":
         raise ValueError("not a sip: URI")
     value = value[4:].split("?", 1)[0].split(";", 1)[0]
-    return host_port(value.rpartition("@")[2])
+    return host_port(value.rpartition("@")[2], default)

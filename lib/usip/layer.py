@@ -1,26 +1,36 @@
-"""The table of SIP transactions: which one a message belongs to (RFC 3261 17.1.3, 17.2.3)."""
+"""The transactions of a user agent: which one a message belongs to (RFC 3261 17.1.3, 17.2.3)."""
 
 from micropython import const
 
 from usip import header, net
-from usip.transaction import Client, Server
+from usip.client import Client
+from usip.transaction import Server
 
 _MAX = const(16)
 _COOKIE = "z9hG4bK"
+_RETRY_AFTER_S = "5"
+_SAME = ("call-id", "from", "cseq")  # of an INVITE that has come on two ways
 
 
 class Transactions:
     """At most 16 transactions, and the way in for what arrives.
 
-    `user` hears on_request(server), on_ack(message), on_cancel(server) and on_no_ack(server).
-    `clock` has ticks_ms, ticks_add and ticks_diff, as `time` does.
+    `user` hears on_request(server), on_ack(message), on_cancel(server), on_no_ack(server) and
+    on_challenge(client, response), which says whether it has sent the request again. `clock`
+    has ticks_ms, ticks_add and ticks_diff, as `time` does. `refused` counts the requests that
+    there was no room for, each answered with 503.
     """
 
     def __init__(self, transport, user, clock):
         self.transport = transport
         self.user = user
         self.clock = clock
+        self.refused = 0
         self._table = []
+        self._acks = []  # to 2xx, whose next hop is being looked up
+
+    def __len__(self):
+        return len(self._table)
 
     @property
     def idle(self):
@@ -28,33 +38,34 @@ class Transactions:
         return not self._table
 
     def request(self, request, user):
-        """Sends a request; `user.on_response(client, message)` hears what comes of it."""
-        branch = _COOKIE + net.token(6)
-        request.push("via", self.transport.via(branch))
-        client = Client(self, request, user, branch)
+        """Sends a request; `user` hears on_sent(client) now, on_response(client, message) of
+        what comes of it, and on_sent again where it had to be sent anew with credentials."""
+        client = Client(self, request, user, _COOKIE + net.token(6))
+        user.on_sent(client)
         self.add(client)
         return client
 
     def add(self, client):
-        self._room()
+        self._room(True)
         self._table.append(client)
         client.start()
 
-    def ack(self, request):
-        """Sends the ACK to a 2xx, which is no transaction: (bytes, address) to send again.
+    def challenged(self, client, response):
+        return response.status in (401, 407) and self.user.on_challenge(client, response)
 
-        OSError or ValueError when there is no way to the peer.
-        """
-        request.push("via", self.transport.via(_COOKIE + net.token(6)))
-        data, address = request.encode(), self.next_hop(request)
-        self.transport.send(data, address)
-        return data, address
+    def ack(self, request):
+        """Sends the ACK to a 2xx, which is no transaction; an Ack to send again."""
+        ack = Ack(self, request)
+        if not ack.send():
+            self._acks.append(ack)
+        return ack
 
     def next_hop(self, request):
-        """The socket address that a request goes to: its first Route, else its URI."""
-        route = request.get("route")
-        hop = header.uri(route) if route else request.uri
-        return self.transport.resolve(*header.uri_host_port(hop))
+        """Where a request goes; None: not known yet, False: there is no way."""
+        try:
+            return self.transport.locate(request.hop or request.uri)
+        except (ValueError, OSError):
+            return False
 
     def poll(self):
         """Takes in at most one message, then sends what is due. True if there was one."""
@@ -63,7 +74,17 @@ class Transactions:
             self._take_response(received)
         elif received:
             self._take_request(received)
-        now = self.clock.ticks_ms()
+        if self._acks:
+            self._send_ack()
+        if self._table:
+            self._tick(self.clock.ticks_ms())
+        return received is not None
+
+    def _send_ack(self):
+        if self._acks[0].send():
+            self._acks.pop(0)
+
+    def _tick(self, now):
         at = 0
         while at < len(self._table):
             transaction = self._table[at]
@@ -71,7 +92,6 @@ class Transactions:
                 at += 1
             elif transaction in self._table:  # what it ended may have made room of it already
                 self._table.remove(transaction)
-        return received is not None
 
     def _take_response(self, response):
         branch = header.param(response.get("via"), "branch") or ""
@@ -92,20 +112,36 @@ class Transactions:
             server.on_message(request)
             return
         server = Server(self, key, request, net.token(4))
-        if not self._room():
+        if not self._room(header.param(request.get("to"), "tag") is not None):
+            self.refused += 1
             refusal = server.response(503)
-            refusal.add("retry-after", "5")
+            refusal.add("retry-after", _RETRY_AFTER_S)
             self.transport.send(refusal.encode(), request.source)
             return
+        merged = self._merged(request)
         self._table.append(server)
         if request.method == "CANCEL":
             self._cancel(server, key)
+            return
+        if merged:
+            server.reply(482)
             return
         try:
             self.user.on_request(server)
         except ValueError:  # a field that was needed holds nonsense
             if not server.answered:
                 server.reply(400)
+
+    def _merged(self, request):
+        """Whether this INVITE has come on another way already (8.2.2.2)."""
+        if request.method != "INVITE" or header.param(request.get("to"), "tag") is not None:
+            return False
+        for each in self._table:
+            other = each.request
+            if isinstance(each, Server) and other.method == "INVITE":
+                if all([request.get(name) == other.get(name) for name in _SAME]):
+                    return True
+        return False
 
     def _cancel(self, server, key):
         # 9.2: the CANCEL is answered by itself; the INVITE gets its own answer.
@@ -124,15 +160,42 @@ class Transactions:
                 return transaction
         return None
 
-    def _room(self):
-        """Lets go of a settled transaction if the table is full. False if none can go."""
+    def _room(self, urgent):
+        """Lets go of a settled transaction if the table is full. False if none can go.
+
+        For what is `urgent`, as all within a call is, also of a refusal that has no ACK yet.
+        """
         if len(self._table) < _MAX:
             return True
         for transaction in self._table:
-            if transaction.settled:
+            if transaction.settled or urgent and transaction.refused:
                 self._table.remove(transaction)
                 return True
         return False
+
+
+class Ack:
+    """The ACK to a 2xx, and to each one that comes again."""
+
+    def __init__(self, layer, request):
+        self.request = request
+        self._layer = layer
+        self._branch = _COOKIE + net.token(6)
+        self._data = self._address = None
+        self.lost = False
+
+    def send(self):
+        """False: the way there is not known yet. With none at all it is as if lost."""
+        if self._data is None:
+            address = self._layer.next_hop(self.request)
+            if not address:
+                self.lost = address is False
+                return self.lost
+            self.request.push("via", self._layer.transport.via(self._branch, address))
+            self._data = self.request.encode()
+            self._address = address
+        self._layer.transport.send(self._data, self._address)
+        return True
 
 
 def _key(request):

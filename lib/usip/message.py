@@ -1,26 +1,17 @@
-"""SIP messages: bytes in, bytes out (RFC 3261 section 7).
-
-Tolerant in what it reads: any case, compact names, folded lines, LF alone, a missing
-Content-Length. Strict in what it writes.
-"""
+"""SIP messages, and how they are written (RFC 3261 section 7)."""
 
 from usip import header
 
-# Tables are one string each: a dict of so many small objects takes ten times the memory.
-_COMPACT = (
-    ",b=referred-by,c=content-type,e=content-encoding,f=from,i=call-id,k=supported"
-    ",l=content-length,m=contact,o=event,r=refer-to,s=subject,t=to,u=allow-events,v=via"
-    ",x=session-expires,"
-)
+# One string: a dict of so many small objects takes ten times the memory.
 _REASONS = (
-    ",100=Trying,180=Ringing,200=OK,400=Bad Request,405=Method Not Allowed,408=Request Timeout"
-    ",420=Bad Extension,481=Call/Transaction Does Not Exist,486=Busy Here"
-    ",487=Request Terminated,488=Not Acceptable Here,500=Server Internal Error"
-    ",503=Service Unavailable,603=Decline,"
+    ",100=Trying,180=Ringing,183=Session Progress,200=OK,202=Accepted,400=Bad Request"
+    ",405=Method Not Allowed,406=Not Acceptable,408=Request Timeout,415=Unsupported Media Type"
+    ",416=Unsupported URI Scheme,420=Bad Extension,422=Session Interval Too Small"
+    ",481=Call/Transaction Does Not Exist,482=Loop Detected,486=Busy Here"
+    ",487=Request Terminated,488=Not Acceptable Here,489=Bad Event,491=Request Pending"
+    ",500=Server Internal Error,503=Service Unavailable,505=Version Not Supported,603=Decline,"
 )
-# These come as comma lists or one a line; a Message holds one a field.
-_LISTS = ("via", "route", "record-route", "contact")
-_NEEDED = ("via", "from", "to", "call-id", "cseq")
+NEEDED = ("via", "from", "to", "call-id", "cseq")
 
 
 class Message:
@@ -37,7 +28,13 @@ class Message:
         self.reason = reason
         self.fields = []
         self.body = b""
-        self.source = None  # a socket address: who sent it; for a request, where replies go
+        # A socket address or a connection: who sent it; for a request, where replies go.
+        self.source = None
+        # Of a request of ours: the Dialog it is of, the URI of the next hop if that is not
+        # `uri`, and how many times it was sent before without the right credentials.
+        self.dialog = None
+        self.hop = None
+        self.tries = 0
 
     def get(self, name, default=""):
         """The first value of a field."""
@@ -49,6 +46,23 @@ class Message:
     def all(self, name):
         """Every value of a field, in order."""
         return [value for key, value in self.fields if key == name]
+
+    def tokens(self, name):
+        """The parts of a field that is a comma list, as Supported."""
+        return [part for value in self.all(name) for part in header.split(value) if part]
+
+    def has(self, name, token):
+        """Whether such a list holds `token`, in any case."""
+        return token in [part.lower() for part in self.tokens(name)]
+
+    def number(self, name):
+        """The number that a field begins with; None if there is none, ValueError if it is bad."""
+        value = self.get(name).split(";", 1)[0].split("(", 1)[0].strip()
+        if not value:
+            return None
+        if not value.isdigit() or len(value) > 9:
+            raise ValueError("a bad " + name)
+        return int(value)
 
     def add(self, name, value):
         self.fields.append((name, value))
@@ -63,6 +77,15 @@ class Message:
             if field[0] == name:
                 self.fields[at] = (name, value)
                 return
+
+    def remove(self, name):
+        """Takes every field `name` out."""
+        self.fields = [field for field in self.fields if field[0] != name]
+
+    def put(self, content_type, body):
+        """Gives the message a body."""
+        self.add("content-type", content_type)
+        self.body = body
 
     @property
     def seq(self):
@@ -86,10 +109,10 @@ def _spell(name):
     if name == "cseq":
         return "CSeq"
     words = [word[0].upper() + word[1:] for word in name.split("-")]
-    return "-".join(words).replace("-Id", "-ID")
+    return "-".join(words).replace("-Id", "-ID").replace("Rtp", "RTP").replace("-Se", "-SE")
 
 
-def _find(table, key):
+def find(table, key):
     """What stands behind ",key=" in a table; None if nothing does."""
     at = table.find(",%s=" % key)
     if at < 0:
@@ -103,88 +126,10 @@ def reply(request, status, tag=None):
 
     `tag` goes to To unless it has one.
     """
-    response = Message(request.method, status=status, reason=_find(_REASONS, status) or "")
+    response = Message(request.method, status=status, reason=find(_REASONS, status) or "")
     for name, value in request.fields:
         if name == "to" and tag and header.param(value, "tag") is None:
             value = value + ";tag=" + tag
-        if name in _NEEDED or name == "record-route":
+        if name in NEEDED or name == "record-route":
             response.add(name, value)
     return response
-
-
-def parse(data):
-    """The Message in the bytes of one datagram. ValueError says why there is none."""
-    at = 0
-    while data[at : at + 1] in (b"\r", b"\n"):  # RFC 3261 7.5
-        at += 1
-    line, at = _line(data, at)
-    message = _start_line(line)
-    name = value = ""
-    while at < len(data):
-        line, at = _line(data, at)
-        if not line:
-            break
-        if line[0] in " \t":  # a folded line goes on with the value before it
-            value += " " + line.strip()
-            continue
-        _add(message, name, value)
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError("a header line without a colon")
-        name = name.strip().lower()
-        if len(name) == 1:
-            name = _find(_COMPACT, name) or name
-    _add(message, name, value)
-    _check(message)
-    message.body = _body(message, data[at:])
-    return message
-
-
-def _line(data, start):
-    """The line from `start` without its end, and where the next one begins."""
-    end = data.find(b"\n", start)
-    if end < 0:
-        return header.text(data[start:]), len(data)
-    line = data[start:end]
-    return header.text(line[:-1] if line.endswith(b"\r") else line), end + 1
-
-
-def _start_line(line):
-    words = line.split()
-    if line[:8].upper() == "SIP/2.0 ":
-        if len(words) < 2 or not words[1].isdigit() or not 100 <= int(words[1]) <= 699:
-            raise ValueError("a bad status line")
-        return Message(status=int(words[1]), reason=" ".join(words[2:]))
-    if len(words) != 3 or words[2].upper() != "SIP/2.0":
-        raise ValueError("not a SIP start line")
-    return Message(words[0], words[1])
-
-
-def _add(message, name, value):
-    if name in _LISTS:
-        for part in header.split(value):
-            message.add(name, part)
-    elif name:
-        message.add(name, value.strip())
-
-
-def _check(message):
-    for name in _NEEDED:
-        if not message.get(name):
-            raise ValueError("no " + name)
-    words = message.get("cseq").split()
-    if len(words) != 2 or not words[0].isdigit() or len(words[0]) > 10:
-        raise ValueError("a bad CSeq")
-    if message.status:
-        message.method = words[1]
-    elif words[1] != message.method:
-        raise ValueError("the CSeq is of another method")
-
-
-def _body(message, rest):
-    length = message.get("content-length", None)
-    if length is None:
-        return rest
-    if not length.isdigit() or int(length) > len(rest):
-        raise ValueError("a wrong Content-Length")
-    return rest[: int(length)]

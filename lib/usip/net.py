@@ -17,6 +17,11 @@ def resolve(host, port):
     return address if isinstance(address, tuple) else bytes(address)
 
 
+def numeric(host):
+    """Whether `host` is an address as a number: no name that DNS would have to tell."""
+    return ":" in host or not host.strip("0123456789.")
+
+
 def unpack(address):
     """(host, port) of a socket address."""
     if isinstance(address, tuple):

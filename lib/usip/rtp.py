@@ -25,6 +25,9 @@ class Stream:
     numbers of what arrived).
     """
 
+    codecs = (0,)  # PCMU
+    events = False
+
     def __init__(self, sock, ready, frame, clock):
         self.sent = 0
         self.skipped = 0
@@ -34,14 +37,16 @@ class Stream:
         self._ready = ready
         self._clock = clock
         self._peer = None
+        self._sends = True
         self._packet = bytearray(b"\x80\x00" + os.urandom(10) + frame)
         self._seq, self._stamp_high, self._stamp_low = struct.unpack_from(">HHH", self._packet, 2)
         self._due = 0
         self._expected = -1  # sequence number of the next packet; -1: the first sets it
 
-    def start(self, peer):
-        """Starts sending to the socket address `peer`."""
+    def start(self, peer, agreed=None):
+        """Starts sending to the socket address `peer`; `agreed` (sdp.Agreed) says if it may."""
         self._peer = peer
+        self._sends = agreed is None or agreed.sends
         self._expected = -1
         self._packet[1] = _MARKER
         self._due = self._clock.ticks_ms()
@@ -65,7 +70,9 @@ class Stream:
     def _send_due(self):
         budget = _CATCH_UP
         while self._clock.ticks_diff(self._clock.ticks_ms(), self._due) >= 0:
-            if budget:
+            if not self._sends:
+                self._packet[1] = _MARKER
+            elif budget:
                 self._send()
                 budget -= 1
             else:  # too late: a gap in time, not in sequence numbers, as after silence

@@ -1,0 +1,33 @@
+"""What is to be done later: a list of times and functions, without a thread or a timer."""
+
+
+class Plan:
+    """`clock` has ticks_ms, ticks_add and ticks_diff. Nothing may be more than 3 days off."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._entries = []
+
+    def after(self, ms, what):
+        """Calls what() in so many ms; an entry for drop()."""
+        entry = (self._clock.ticks_add(self._clock.ticks_ms(), ms), what)
+        self._entries.append(entry)
+        return entry
+
+    def drop(self, entry):
+        """Takes an entry back, if it is still there. None is no entry."""
+        if entry in self._entries:
+            self._entries.remove(entry)
+
+    def poll(self):
+        """Does at most one thing that is due."""
+        if self._entries:  # a function of its own: its frame is too large for the stack
+            self._run()
+
+    def _run(self):
+        now = self._clock.ticks_ms()
+        for entry in self._entries:
+            if self._clock.ticks_diff(now, entry[0]) >= 0:
+                self._entries.remove(entry)
+                entry[1]()
+                return
