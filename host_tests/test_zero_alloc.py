@@ -94,7 +94,7 @@ def frames(micropython, path, *modules):
 def test_frames_fit_the_stack(micropython):
     names = ["agent", "ring", "clock", "link", "flow", "tap", "aio", "_plain", "outage", "spool"]
     names += ["tcp", "tls", "collectors", "dns", "status", "gap", "logline"]
-    names += ["standin", "stream", "framer", "lines", "move"]
+    names += ["standin", "stream", "framer", "lines", "move", "guard"]
     names += ["rtpstats", "jitter", "bursts"]
     found = frames(micropython, ROOT / "lib", *[f"uhep.{n}" for n in names])
     assert {f"{n}.py" for n in names} <= {file for file, _, _ in found}

@@ -24,6 +24,7 @@ import alloc_stream
 from capture_doubles import CONFIG, Ticks
 from uhep import IN, LOG, OUT, RTCP, UDP, Agent
 from uhep.flow import MOS
+from uhep.guard import Guard
 from uhep.link import UdpLink
 from uhep.tap import tap
 
@@ -95,6 +96,40 @@ def sip_ipv6():
         a.capture(flow, IN, INVITE, 600)
         a.poll()
 
+    return step
+
+
+def guarded():
+    a = agent()
+    flow = a.flow(*V4)
+    Guard(a)
+    Guard(a)
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.poll()
+
+    step()
+    assert a.stats()["sent"] == 1
+    return step
+
+
+def a_response_and_no_sip():
+    a = agent()
+    t = tap(Socket(), a, V4[0])
+    peer = ("192.0.2.20", 5070)
+    response = b"SIP/2.0 200 OK\r\nCall-ID: a\r\nTo: x\r\nCSeq: 1\r\n\tREGISTER\r\n\r\n"
+    stun = b"\0\1" + bytes(30)
+    t.sendto(response, peer)
+
+    def step():
+        t.sendto(response, peer)
+        t.sendto(stun, peer)
+        t.sendto(b"\r\n", ("192.0.2.21", 5070))
+        a.poll()
+
+    step()
+    assert t.ignored["stun"] == t.ignored["keepalive"] == 1
     return step
 
 
@@ -464,6 +499,8 @@ def bad_frame():
 CASES = (
     sip,
     sip_ipv6,
+    guarded,
+    a_response_and_no_sip,
     given_id_from_a_bytearray,
     wrapping_and_dropping_the_oldest,
     dropping_the_newest,

@@ -170,6 +170,7 @@ def test_a_message_at_the_beginning_is_not_copied():
 def test_only_keep_alives():
     s = Sink().feed(b"\r\n\r\n", b"\r", b"\n", b"\0", b"\r\n\0")
     assert s.got == [] and s.framer.skipped == 0
+    assert s.framer.keepalives == 5
 
 
 def test_garbage_is_passed_over_by_lines():

@@ -106,7 +106,7 @@ def test_an_address_that_is_none():
     t = tap(Socket(), a, LOCAL)
     for addr in ("/tmp/socket", ("pbx.example", 5060), ("192.0.2.1",), b""):
         assert t.sendto(MESSAGE, addr) == len(MESSAGE)
-    assert t.ignored == 3  # an empty one: of a socket whose peer is not known
+    assert t.ignored["address"] == 3  # an empty one: of a socket whose peer is not known
     assert len(drain(a)) == 1
 
 
@@ -116,11 +116,11 @@ def test_an_address_that_is_none_when_the_table_is_full():
     t.sendto(MESSAGE, ("192.0.2.20", 5070))
     for addr in ("/tmp/socket", ("pbx.example", 5060), (".".join("a" * 40), 1), ("1.2.3", 1)):
         assert t.sendto(MESSAGE, addr) == len(MESSAGE)
-    assert t.ignored == 4
+    assert t.ignored["address"] == 4
     for addr in (("2001:db8::1", 5060), ("::ffff:192.0.2.9", 5060), ("192.0.2.8", 5060)):
         t.sendto(MESSAGE, addr)
     packets = drain(a)
-    assert len(packets) == 4 and t.ignored == 4
+    assert len(packets) == 4 and t.ignored["address"] == 4
     assert field(packets[1], 6)[:4] == b"\x20\x01\x0d\xb8"
     assert [ends(p)[1] for p in packets[2:]] == ["192.0.2.9:5060", "192.0.2.8:5060"]
 
@@ -212,15 +212,57 @@ def test_the_local_address_from_bind():
     assert ends(drain(a)[0])[0] == "192.0.2.10:5060"
 
 
+STUN = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
+NO_SIP = (
+    ("keepalive", (b"\r\n", b"\r\n\r\n", b"\0", b"\r\n\0", b"jaK", bytes(100))),
+    ("stun", (STUN, b"\x01\x01" + STUN[2:])),
+    ("empty", (b"",)),
+    (
+        "garbage",
+        (
+            b"\xff\xfe\xfd",
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"Via: SIP/2.0/UDP h\r\n\r\n",
+            b"v=0\r\no=- 1 SIP/2.0\r\n",
+            b"\x80" * 1500,
+        ),
+    ),
+)
+
+
 def test_what_is_no_sip():
-    a = agent()
-    t = tap(Socket(), a, LOCAL)
-    stun = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
-    for data in (b"\r\n", b"\r\n\r\n", b"\0", b"jaK", stun, b"\x01\x01" + stun[2:]):
+    # Whether its peer is known or not, and no flow is made for it.
+    for known in (False, True):
+        a = agent()
+        t = tap(Socket(), a, LOCAL)
+        if known:
+            t.sendto(MESSAGE, ("192.0.2.20", 5070))
+            drain(a)
+        for kind, samples in NO_SIP:
+            for data in samples:
+                t.sendto(data, ("192.0.2.20", 5070))
+                t.sendto(bytearray(data), ("192.0.2.20", 5070))
+            assert t.ignored[kind] == 2 * len(samples), (kind, t.ignored)
+        assert drain(a) == [] and len(t._flows) == known
+        assert a.stats()["captured"] == known
+        t.sendto(MESSAGE, ("192.0.2.20", 5070))
+        assert len(drain(a)) == 1
+
+
+def test_a_malformed_message_is_captured():
+    for data in (
+        b"\r\n\r\n" + MESSAGE,
+        b"BYE",
+        b"INVITE\r\n\r\n",
+        b"ODD!' sip:x  SIP/7.0 \r\n",
+        b"SIP/2.0",
+        b"x y SIP/",
+    ):
+        a = agent()
+        t = tap(Socket(), a, LOCAL)
         t.sendto(data, ("192.0.2.20", 5070))
-    assert t.ignored == 6 and drain(a) == []
-    t.sendto(MESSAGE, ("192.0.2.20", 5070))
-    assert t.ignored == 6 and len(drain(a)) == 1
+        assert [field(p, 15) for p in drain(a)] == [data]
+        assert max(t.ignored.values()) == 0
 
 
 def test_more_peers_than_flows():

@@ -6,6 +6,9 @@ import hashlib
 from capture_doubles import agent, drain, field
 from real_sockets import HOST, at, udp
 from rfc4475 import call_id, messages
+from test_capture_classes import METHODS
+from uhep import OUT
+from uhep.flow import STRICT
 from uhep.tap import tap
 
 
@@ -37,3 +40,36 @@ def test_over_udp():
             assert field(packet, 8) == bytes((port >> 8, port & 255))
     here.untap().close()
     there.untap().close()
+
+
+# Method and status of each message of RFC 4475, from its descriptions.
+TORTURE = {
+    "intmeth": (15, 0),
+    "esc02": (15, 0),
+    "mismatch01": (5, 0),
+    "mismatch02": (15, 0),
+    "unreason": (1, 200),
+    "noreason": (1, 100),
+    "scalarlg": (5, 503),
+    "bigcode": (1, 999),
+    "bcast": (1, 200),
+    "badvers": (5, 0),
+    "mpart01": (7, 0),
+    "dblreq": (6, 0),
+    "scalar02": (6, 0),
+    "trws": (5, 0),
+    "zeromf": (5, 0),
+}
+
+
+def test_method_and_status():
+    a = agent()
+    flow = a.flow((HOST, 5060), (HOST, 5060), mode=STRICT)
+    for row, message in messages():
+        assert a.capture(flow, OUT, message, len(message)), row["name"]
+        first = message.lstrip().split(b" ")[0].decode()
+        code = METHODS.index(first) + 1 if first in METHODS else 15
+        found = a.ring.st[25], a.ring.st[26]
+        expected = TORTURE.get(row["name"], (code, 0))
+        assert found == expected, (row["name"], found)
+        drain(a)

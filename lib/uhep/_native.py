@@ -22,6 +22,7 @@ _USED = const(6)
 _SIZE = const(7)
 _LIMIT = const(8)
 _FORMAT = const(9)
+_FOUND = const(10)
 _PEAK_BYTES = const(11)
 _PEAK_RECORDS = const(12)
 _TRUNCATED = const(13)
@@ -31,6 +32,11 @@ _LO = const(21)
 _US = const(22)
 _T0 = const(23)
 _ZERO = const(24)
+_METHOD = const(25)
+_STATUS = const(26)
+_CLASS = const(27)
+_IDS = const(28)
+_NEW = const(29)
 
 _SLACK = const(256)
 _BURST = const(4)
@@ -75,27 +81,76 @@ def drain(st: ptr32, at: int, left: int, ring, write) -> int:
 
 
 @micropython.viper
-def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) -> int:
-    # Makes room for a record with n octets of payload and writes all of it but the payload.
-    # i: ticks. ids: octets of correlation id, which stands at `buf`; -1: the Call-ID in it.
-    # Returns where the payload goes; -1: no room; -2: larger than the ring, or nothing; -3:
-    # the collector does not take this kind.
-    now = i
-    payload = n
-    i = int(buf)
-    found = i
-    if ids > 255:
-        ids = 255
-    if ids < 0:
-        # The first Call-ID (RFC 3261 7.3.1, 20.8: any case, compact form, white space before
-        # the colon, folding). Looks at line starts only, stops at the end of the header, and
-        # seeks control characters four octets a step: may look at three behind n, no more.
+def scan(i: int, n: int, k: int, buf: ptr8, st: ptr32, mode: int) -> int:
+    # What the n octets at `buf` are, into the state array, and how long their correlation id
+    # is. k: octets of an id that is known; -1: the Call-ID. mode: see Flow. -1: no SIP, and
+    # the flow takes no other. Looks at the header only, and only as far as it must: a
+    # response's method stands in its CSeq. Seeks control characters four octets a step: may
+    # look at three behind n, no more.
+    ids = k
+    found = 0
+    method = 0
+    status = 0
+    k = mode
+    if mode < 0:
+        i = int(buf)
         n += i
-        name = ptr8(b"call-id")
-        found = 0
+        name = ptr8(b"call-idcseq")
         while i < n and ptr8(i)[0] <= 13:
             i += 1
+        token = 1  # a method stands at i
+        if i + 4 <= n and ptr8(i)[0] == 0x53 and ptr8(i)[1] == 0x49:
+            if ptr8(i)[2] == 0x50 and ptr8(i)[3] == 0x2F:
+                token = 0
+                while i < n and ptr8(i)[0] > 0x20:
+                    i += 1
+                while i < n and ptr8(i)[0] == 0x20:
+                    i += 1
+                while i < n and ptr8(i)[0] >= 0x30 and ptr8(i)[0] <= 0x39 and status < 1000:
+                    status = status * 10 + ptr8(i)[0] - 0x30
+                    i += 1
+                if status < 100 or status > 999:
+                    status = 999
         while True:
+            if token:
+                token = int(
+                    ptr8(
+                        b"INVITE ACK BYE CANCEL OPTIONS REGISTER MESSAGE INFO PRACK UPDATE "
+                        b"SUBSCRIBE NOTIFY REFER PUBLISH "
+                    )
+                )
+                method = 1
+                while method < 15:
+                    k = i
+                    while ptr8(token)[0] > 0x20 and k < n and ptr8(k)[0] == ptr8(token)[0]:
+                        k += 1
+                        token += 1
+                    if ptr8(token)[0] == 0x20 and (k >= n or ptr8(k)[0] <= 0x20):
+                        break
+                    while ptr8(token)[0] > 0x20:
+                        token += 1
+                    token += 1
+                    method += 1
+                token = 0
+                if method == 15 and status == 0:
+                    # Of any method, if a version is named.
+                    k = i
+                    while k < n and ptr8(k)[0] != 0x20 and ptr8(k)[0] != 10:
+                        if ptr8(k)[0] == 0x3A:
+                            break  # a header
+                        k += 1
+                    method = 0
+                    if k > i and k < n and ptr8(k)[0] == 0x20:
+                        while k + 5 <= n and ptr8(k)[0] != 10:
+                            if ptr8(k)[0] == 0x20 and ptr8(k)[1] == 0x53 and ptr8(k)[2] == 0x49:
+                                if ptr8(k)[3] == 0x50 and ptr8(k)[4] == 0x2F:
+                                    method = 15
+                                    break
+                            k += 1
+                    if method == 0 and mode < -1:
+                        return -1
+            if ids >= 0 and (method or status == 0):
+                break
             while i < n and ptr8(i)[0] >= 0x20:
                 i += 1
                 if i & 3 == 0:
@@ -104,24 +159,40 @@ def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, b
                         if (k | k >> 1) & 0x20202020 ^ 0x20202020:
                             break
                         i += 4
-            if found or i >= n:
+            if found and ids < 0:
+                if i > n:
+                    i = n
+                k = i
+                while k > found and ptr8(k - 1)[0] <= 0x20:
+                    k -= 1
+                ids = k - found
+                if ids > 255:
+                    ids = 255
+                continue
+            if i >= n:
                 break
             k = ptr8(i)[0]
             i += 1
             if k != 10 or i >= n:
                 continue
+            # A line begins. The first Call-ID (RFC 3261 7.3.1, 20.8: any case, compact form,
+            # white space before the colon, folding), and a response's CSeq.
             k = ptr8(i)[0]
             if k == 13 or k == 10:
                 break
             k |= 0x20
+            end = 7
             if k == 0x69:
                 i += 1
             elif k == 0x63:
                 k = 0
-                while i < n and ptr8(i)[0] > 13 and ptr8(i)[0] | 0x20 == name[k]:
+                if i + 1 < n and ptr8(i)[1] | 0x20 == 0x73:
+                    k = 7
+                    end = 11
+                while k < end and i < n and ptr8(i)[0] > 13 and ptr8(i)[0] | 0x20 == name[k]:
                     k += 1
                     i += 1
-                if k < 7:
+                if k < end:
                     continue
             else:
                 continue
@@ -129,25 +200,57 @@ def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, b
                 i += 1
             if i >= n or ptr8(i)[0] != 0x3A:
                 continue
+            if end == 7:
+                if ids >= 0:
+                    continue
+            elif status == 0 or method:
+                continue
             while True:
                 i += 1
-                if i >= n or ptr8(i)[0] > 0x20:
+                if i >= n:
                     break
-                if ptr8(i)[0] == 10:
-                    if i + 1 == n or (ptr8(i)[1] != 0x20 and ptr8(i)[1] != 9):
-                        n = i  # no value: the end
-                        break
-            found = i
+                k = ptr8(i)[0]
+                if k == 10:
+                    if i + 1 >= n or (ptr8(i)[1] != 0x20 and ptr8(i)[1] != 9):
+                        break  # no value
+                elif k > 0x20 and (end == 7 or k < 0x30 or k > 0x39):
+                    break
+            if end == 7:
+                found = i
+            else:
+                token = 1
+        if ids < 0:
+            ids = 0
+        k = 2
+        if method and method < 7:
+            k = 0
+            if method < 5:
+                k = 3
+                if status and status < 200:
+                    k = 2
+    elif ids < 0:
         ids = 0
-        if found:
-            if i > n:
-                i = n
-            while i > found and ptr8(i - 1)[0] <= 0x20:
-                i -= 1
-            ids = i - found
-            if ids > 255:
-                ids = 255
+    st[_METHOD] = method
+    st[_STATUS] = status
+    st[_CLASS] = k
+    if found:
+        found -= int(buf)
+    st[_FOUND] = found
+    if ids > 255:
+        ids = 255
+    st[_IDS] = ids
+    return ids
 
+
+@micropython.viper
+def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) -> int:
+    # Makes room for a record with n octets of payload and writes all of it but the payload.
+    # i: ticks. buf: where the correlation id stands that `scan` found. Returns where the
+    # payload goes; -1: no room; -2: larger than the ring, or nothing; -3: the collector does
+    # not take this kind.
+    now = i
+    payload = n
+    ids = st[_IDS]
     fixed = head[4] << 8 | head[5]
     if fixed == 0:
         return -3
@@ -180,6 +283,7 @@ def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, b
     if i + k > n:
         return -1
     at = i
+    st[_NEW] = i
     k = total + 3 & -4
     st[_HEAD] = i + k
     k += st[_USED]
@@ -241,7 +345,7 @@ def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, b
         ptr8(i)[5] = n
         i += 6
         k = i + ids
-        n = found
+        n = int(buf) + st[_FOUND]
         while i < k:
             ptr8(i)[0] = ptr8(n)[0]
             n += 1
@@ -260,24 +364,40 @@ def frame(i: int, n: int, k: int, ids: int, st: ptr32, ring: ptr8, head: ptr8, b
 def capture(self, flow, way, buf, n, cid=None):
     if not self.enabled:
         return False
-    head, st, ring, formats, ticks, ids = flow.ways[way]
+    head, st, ring, formats, ticks, mode = flow.ways[way]
     if n > len(buf):
         n = len(buf)
     if cid is None:
         cid = self._cid
+    at = -1
+    if cid is not None:
+        at = cid.find(b"\0")
+        if at < 0:
+            at = len(cid)
+    if scan(0, n, at, buf, st, mode) < 0:
+        return None
     if cid is None:
         cid = buf
-    else:
-        ids = cid.find(b"\0")
-        if ids < 0:
-            ids = len(cid)
-    at = frame(ticks(), n, 0, ids, st, ring, head, cid)
+    guard = self._guard
+    if guard is not None:
+        self._source = cid
+        if not guard.admit(flow, way, buf, n):
+            return False
+    at = frame(ticks(), n, 0, st, ring, head, cid)
     while at < 0:
         if not self._room(at, n):
             return False
-        at = frame(ticks(), n, 0, ids, st, ring, head, cid)
+        at = frame(ticks(), n, 0, st, ring, head, cid)
     pack_into(formats[st[_FORMAT]], ring, at, buf)
+    if guard is not None:
+        at = st[_NEW]
+        guard.stored(at, ring[at + 4] << 8 | ring[at + 5])
     return True
+
+
+@micropython.native
+def begins(st, buf, n):
+    return scan(0, n, 0, buf, st, -2) >= 0
 
 
 @micropython.native

@@ -12,9 +12,9 @@ from uhep.ring import SendRing
 # The hot path: machine code where the interpreter can make it, else bytecode (CPython, no
 # native emitter, .mpy for another chip).
 try:
-    from uhep._native import capture, poll
+    from uhep._native import begins, capture, poll
 except (ImportError, SyntaxError, ValueError, NameError):
-    from uhep._plain import capture, poll
+    from uhep._plain import begins, capture, poll
 
 _CLOCK_MS = const(1000)  # how often to look whether somebody has set the time
 
@@ -38,6 +38,9 @@ class Agent:
     Memory: everything is made in the constructor and by `flow`; `capture`, `poll` and
     `stats` allocate nothing. Neither `capture` nor `poll` raises for what the network does:
     what could not be sent stays queued, what was lost is counted (see `stats`).
+
+    capture(flow, way, buf, n, cid=None): True: queued; False: dropped, and counted. None: no
+    SIP, on a flow that takes no other (see uhep.flow).
 
     enabled: may be switched at run time; off costs one test per capture.
     """
@@ -71,6 +74,7 @@ class Agent:
         self._tls = c["tls_proto"]
         self._by_channel = c["uuid_type"] == "channel"
         self._cid = None
+        self._guard = None  # see uhep.guard
         self._st = ring.st
         self._ring = ring.buf
         self._formats = ring.formats
@@ -88,14 +92,15 @@ class Agent:
     capture = capture
     poll = poll
 
-    def flow(self, local, remote, proto=UDP, kind=SIP, chunks=()):
+    def flow(self, local, remote, proto=UDP, kind=SIP, chunks=(), mode=None):
         """A Flow between (host, port) here and there; hosts are numeric or 4/16 octets.
 
-        chunks: {type: value} to add to its packets, changed by Flow.put; see uhep.flow.
+        chunks: {type: value} to add to its packets, changed by Flow.put; mode: which packets
+        are its, and their class. See uhep.flow for both.
         Allocates: make one for each peer and keep it. Raises ValueError for what does not
         fit its field. A kind that the profile's collector does not take is never queued.
         """
-        return Flow(self, local, remote, self._tls if proto == TLS else proto, kind, chunks)
+        return Flow(self, local, remote, self._tls if proto == TLS else proto, kind, chunks, mode)
 
     def channel(self, name):
         """With uuid_type "channel": the correlation id (bytes) of all packets; None: none."""
@@ -140,6 +145,10 @@ class Agent:
             return True
         self._st[19 if n <= 0 else 15 - why] += 1
         return False
+
+    def _begins(self, buf, n):
+        # Whether the n octets of buf begin as a SIP message does.
+        return begins(self._st, buf, n)
 
     def _linked(self):
         self._out = (self._st, self._ring, self.link.write)

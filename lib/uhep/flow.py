@@ -10,6 +10,10 @@ JITTER = 0x23
 VLAN = 0x12
 GROUP = 0x29  # bytes, 1 to 64
 
+# A SIP flow's mode: what has no start line of SIP is no packet of it, and not counted.
+STRICT = -2
+
+_PERIODIC = (5, 34, 35)  # RTCP and reports
 _WIDTHS = {MOS: 2, R_FACTOR: 2, JITTER: 4, VLAN: 2}
 
 _MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"
@@ -61,17 +65,20 @@ class Flow:
     the hot path copies words. Type 0x000b stands at 62, stamps at 42 and 52, for each family.
     """
 
-    def __init__(self, agent, local, remote, proto, kind, chunks):
+    def __init__(self, agent, local, remote, proto, kind, chunks, mode=None):
         """local, remote: (host, port), host numeric or octets; proto, kind: 0 to 255.
 
-        chunks: {type: value}, what all its packets carry besides; see `put`. Raises
-        ValueError for what does not fit its field.
+        chunks: {type: value}, what all its packets carry besides; see `put`. mode: 0 to 3:
+        the class of its packets (see uhep.ring), for a kind other than SIP; STRICT: only what
+        begins as SIP does. Raises ValueError for what does not fit its field.
         """
         mine, peer = address(local[0]), address(remote[0])
         if len(mine) != len(peer):  # receivers drop packets whose ends differ in family
             mine, peer = [_MAPPED + a if len(a) == 4 else a for a in (mine, peer)]
         six = len(mine) == 16
-        self.sip = kind == 1
+        if mode is None:
+            mode = -1 if kind == 1 else 1 if kind in _PERIODIC else 2
+        self.mode = mode
         self.at = {}
         tail = agent.tail
         at = 93 + 24 * six + len(tail)
@@ -109,7 +116,7 @@ class Flow:
         self.form = "%ds" % len(heads[0])  # for the hot path in bytecode
         # What a capture needs beside its arguments, to be had in one step.
         r = agent.ring
-        self.ways = [(h, r.st, r.buf, r.formats, agent.ticks, -self.sip) for h in heads]
+        self.ways = [(h, r.st, r.buf, r.formats, agent.ticks, mode) for h in heads]
 
     def put(self, key, value):
         """Set the chunk `key`, of 2 or 4 octets, of the packets to come. 0 octets.

@@ -15,8 +15,9 @@ class Framer:
     """Cuts one direction of a SIP stream into messages and gives them to sink(buf, n).
 
     A message ends where its first valid Content-Length says; without one it has no body.
-    Between messages keep-alives (CR, LF, NUL) are passed over, and so is every line that is
-    no start line, counted in `skipped` (octets, wraps at 2^29).
+    Between messages keep-alives (CR, LF, NUL) are passed over, counted in `keepalives` (runs
+    of them), and so is every line that is no start line, counted in `skipped` (octets). Both
+    wrap at 2^29.
 
     A message is given as it stands, and the next start line looked for, when its length is
     no number or passes `total` (then up to the next start line in what has come), when its
@@ -47,7 +48,7 @@ class Framer:
         self._total = 0  # its length, once its header has come
         self._known = False  # its start line is one
         self._since = 0  # ticks of its last octets
-        self.skipped = 0
+        self.skipped = self.keepalives = 0
 
     def feed(self, buf, n, at=0):
         """The stream goes on with the n octets from buf[at] on."""
@@ -85,6 +86,8 @@ class Framer:
     # Each of these takes octets from buf[i:n] and says where to go on.
 
     def _begin(self, buf, i, n):
+        if buf[i] in b"\r\n\0":
+            self.keepalives = self.keepalives + 1 & 0x1FFFFFFF
         while buf[i] in b"\r\n\0":
             i += 1
             if i == n:

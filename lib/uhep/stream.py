@@ -63,6 +63,8 @@ class StreamTap(Tap):
     whole in what was read or written. `poll` gives away what has not gone on for 2 s; so do
     the next read or write, and `untap` and `close`.
 
+    skipped, keepalives: octets and runs of them that were passed over, see Framer.
+
     Memory: a flow, and two framers of about 9 KB each; `headers`, or `max_packet` if that is
     more, is the larger part of it. From the first message on no message costs any.
     """
@@ -75,6 +77,14 @@ class StreamTap(Tap):
         keep = agent.ring.st[_LIMIT]
         self._in = Framer(self._came, keep=keep, **caps)
         self._out = Framer(self._went, keep=keep, **caps)
+
+    @property
+    def skipped(self):
+        return self._in.skipped + self._out.skipped
+
+    @property
+    def keepalives(self):
+        return self._in.keepalives + self._out.keepalives
 
     def untap(self):
         """The socket itself, as it was. The tap captures nothing any more."""

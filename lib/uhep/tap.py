@@ -7,6 +7,7 @@ sock = sock.untap()
 """
 
 from uhep import IN, OUT, SIP, UDP
+from uhep.flow import STRICT
 from uhep.port import const
 from uhep.standin import StandIn
 
@@ -44,8 +45,11 @@ class Tap(StandIn):
     Holds a flow for each of the first peers (`flows` in the configuration), made when the
     peer appears, and one spare that takes the address of any further one: from then on no
     peer, and no flood of them, costs memory. A datagram is captured when the socket has
-    taken or given it; one that the socket refused never was. Keep-alives of up to 4 octets
-    and STUN are no SIP, and an address may be none of IP: counted in `ignored`.
+    taken or given it; one that the socket refused never was.
+
+    ignored: how many were not captured, by kind. What has no start line is no SIP:
+    "keepalive" (CR, LF, NUL, "jaK"), "stun", "empty", or "garbage". A message that is merely
+    malformed is captured. "address": sent to one that is none of IP.
     """
 
     def __init__(self, sock, agent, local, kind):
@@ -57,7 +61,8 @@ class Tap(StandIn):
         self._flows = {}
         self._spare = None
         self._octets = bytearray(16)
-        self.ignored = 0
+        self._mode = STRICT if kind == SIP else None
+        self.ignored = {"keepalive": 0, "stun": 0, "empty": 0, "garbage": 0, "address": 0}
         if hasattr(sock, "getsockname"):
             self._bound(sock.getsockname())
 
@@ -153,14 +158,27 @@ class Tap(StandIn):
             return
         if n is None:
             n = len(buf)
-        if n <= 4 or buf[0] <= 1:
-            self.ignored += 1
-            return
-        addr = self._flow(addr)
-        if addr:
-            self._agent.capture(addr, way, buf, n)
+        addr = self._flow(addr, buf, n)
+        if addr and self._agent.capture(addr, way, buf, n) is None:
+            self._ignore(_kind(buf, n))
 
-    def _flow(self, addr):
+    def _ignore(self, kind):
+        self.ignored[kind] = self.ignored[kind] + 1 & 0x1FFFFFFF
+
+    def _flow(self, addr, buf, n):
+        flow = self._known(addr)
+        if flow:
+            return flow
+        if self._mode and not self._agent._begins(buf, n):  # worth no flow
+            self._ignore(_kind(buf, n))
+            return None
+        if not self._spare:
+            return self._make(addr)
+        if self._move(self._spare, addr):
+            return self._spare
+        return self._odd(addr)
+
+    def _known(self, addr):
         flows = self._flows
         if type(addr) is bytearray:  # the unix port's getaddrinfo: no key for a dict
             for key in flows:
@@ -168,11 +186,6 @@ class Tap(StandIn):
                     return flows[key]
         elif addr in flows:
             return flows[addr]
-        if not self._spare:
-            return self._make(addr)
-        if self._move(self._spare, addr):
-            return self._spare
-        return self._odd(addr)
 
     def _make(self, addr):
         # A new peer: the one place that allocates.
@@ -188,9 +201,9 @@ class Tap(StandIn):
         # not hear of that (a UNIX socket's).
         try:
             peer = unpack(addr) if addr else _UNKNOWN
-            return self._agent.flow(self._here(peer), peer, UDP, self._kind)
+            return self._agent.flow(self._here(peer), peer, UDP, self._kind, (), self._mode)
         except (ValueError, TypeError, IndexError):
-            self.ignored += 1
+            self._ignore("address")
             return None
 
     def _here(self, peer):
@@ -211,6 +224,20 @@ class Tap(StandIn):
         else:
             return False
         return True
+
+
+def _kind(buf, n):
+    # What it is that is no SIP.
+    if n <= 0:
+        return "empty"
+    i = 0
+    while i < n and buf[i] in (13, 10, 0):
+        i += 1
+        if i == n or i == 8:
+            return "keepalive"
+    if n >= 20 and buf[0] <= 1:
+        return "stun"
+    return "keepalive" if n == 3 and buf[0] == 106 and buf[2] == 75 else "garbage"
 
 
 def _route(sock, peer):
