@@ -160,3 +160,30 @@ def test_fail_over_between_two(micropython, store):
         assert two.counters.accepted > 0
     account(store, sender.stats, 300)
     assert sender.statuses[-1] == f"{addresses[1]}: open"
+
+
+def test_copies_to_two_of_which_one_is_killed(micropython, store, tmp_path):
+    with Store(tmp_path / "two.db") as other, serving(store) as one:
+        with serving(other) as two:
+            port = two.port
+            sender = Sender(
+                micropython,
+                400,
+                4,
+                capture_address=[f"127.0.0.1:{one.port}", f"127.0.0.1:{port}"],
+                collectors="copy",
+            )
+            until(lambda: two.counters.accepted >= 50)
+        before = one.counters.accepted
+        until(lambda: one.counters.accepted > before + 50)  # goes on
+        with serving(other, port=port) as two:
+            sender.wait()
+            until(lambda: one.counters.accepted == 400)
+            account_later(other, sender, 400)
+        stats = sender.stats
+        assert stored(store) == list(range(400))
+        assert stats["sent"] == stats["copy_sent"] + stats["copy_dropped"] == 400
+        assert stats["unconfirmed"] == 0 and stats["connects"] == 1
+        numbers = stored(other)
+        assert numbers == sorted(set(numbers))
+        assert stats["copy_sent"] - stats["copy_unconfirmed"] <= len(numbers) <= 400

@@ -465,6 +465,38 @@ def status_lines():
     return step
 
 
+def copies():
+    a = Agent(two(), Ticks())
+    flow = a.flow(*V4)
+    flow6 = a.flow(*V6, kind=LOG)
+    a.queues[0].link = Sink()
+    a.queues[1].link = Sink(False)  # dead: its ring overflows
+    a.queues[0]._linked()
+    a.queues[1]._linked()
+    a.clock.set(1767225600)
+
+    def step():
+        a.capture(flow, OUT, INVITE, 600)
+        a.capture(flow6, IN, INVITE, 77, b"c1")
+        a.poll()
+        a.stats()
+
+    for _ in range(20):
+        step()
+    s = a.stats()
+    assert s["sent"] == 40 and s["copy_dropped"] > 10 and s["copy_sent"] == 0, s
+    return step
+
+
+def two():
+    config = dict(CONFIG)
+    config["collectors"] = "copy"
+    config["capture_address"] = ["192.0.2.1:9060", "192.0.2.2:9060"]
+    config["queue_bytes"] = 4096
+    config["status_s"] = 0
+    return config
+
+
 def bad_object():
     def step():
         return bytes(600)
@@ -521,6 +553,7 @@ CASES = (
     tcp_waiting_for_its_next_attempt,
     real_connection,
     status_lines,
+    copies,
     bad_object,
     bad_big_int,
     bad_frame,

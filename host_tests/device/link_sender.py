@@ -34,6 +34,10 @@ class Sender:
                 sys.stdout.flush()
         return n
 
+    def waiting(self):
+        stats = self.agent.stats()
+        return stats["waiting"] or stats.get("copy_waiting")
+
     def run(self, count, every_ms):
         for i in range(count):
             line = b"%06d" % i + b"x" * 500
@@ -43,7 +47,7 @@ class Sender:
                 self.poll()
                 sleep_ms(1)
         progress = ticks_ms()
-        while self.agent.stats()["waiting"]:
+        while self.waiting():
             if self.poll():
                 progress = ticks_ms()
             elif ticks_diff(ticks_ms(), progress) > _PATIENCE_MS:

@@ -38,6 +38,7 @@ KEYS = {
     "spool": (None, _spool),
     "spool_per_s": (50, (1, 1000)),
     "status_s": (60, (0, 86400)),
+    "collectors": ("failover", ["failover", "copy"]),
     "failback_s": (300, (10, 86400)),
     "dns": ("", _server),
     "stall_s": (20, (2, 3600)),
@@ -53,7 +54,17 @@ KEYS = {
 
 
 def agree(full):
-    """(key, what would be right) of TLS keys that do not go together, or None."""
+    """(key, what would be right) of keys that do not go together, or None."""
+    if full["collectors"] == "copy":
+        if isinstance(full["capture_address"], str) or len(full["capture_address"]) != 2:
+            return "capture_address", 'a list of two with "collectors": "copy"'
+        # Each collector has a ring of that size; the one before these holds a packet.
+        full["copy_bytes"] = full["queue_bytes"]
+        full["queue_bytes"] = full["max_packet"] + 512
+    return _agree_tls(full)
+
+
+def _agree_tls(full):
     given = [key for key in ("tls_ca", "tls_pin", "tls_cert", "tls_key") if full[key]]
     if full["transport"] != "tls":
         return ("transport", '"tls" with ' + given[0]) if given else None

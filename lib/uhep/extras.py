@@ -5,7 +5,12 @@
 def attach(agent, c):
     """Give `agent` what its complete configuration `c` asks for. In this order: each stands
     before what was there."""
-    if c["spool"]:
+    if c["collectors"] == "copy":
+        from uhep.agent import Agent
+        from uhep.copy import Copy
+
+        Copy(agent, c, lambda own: Agent(own, agent.ticks))
+    elif c["spool"]:
         from uhep.outage import Outage
 
         Outage(agent, c)

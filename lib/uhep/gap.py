@@ -27,8 +27,8 @@ class Gap:
 
     def __init__(self, agent):
         """Stands before `agent`'s `_room` from now on."""
-        self._agent = agent
         self._ring = agent.ring
+        self._clock = agent.clock
         self._room = agent._room
         self._ids = bytearray(_CALLS * _OCTETS)
         self._sizes = bytearray(_CALLS)
@@ -50,7 +50,7 @@ class Gap:
                 self._evicted(self._at)  # its octets are still there
             return True
         if why == -1:
-            self._newest(self._ring.st)
+            self._newest(self._clock._ring.st)
         return False
 
     def _newest(self, st):
@@ -115,8 +115,23 @@ class Gap:
             to += 1
             at += 1
 
-    def write(self, line):
-        """The Call-IDs, blanks between, into `line`."""
+    def write(self, line, names):
+        """What was lost, into `line`. names: Name for lost, its span, calls and more."""
+        if self.lost and line.key(names[0]):
+            line.number(self.lost)
+            if line.key(names[1]):
+                self._stamp(line, 0)
+            if line.key(names[2]):
+                self._stamp(line, 3)
+            if self.calls and line.key(names[3]):
+                self._name(line)
+            if self.more and line.key(names[4]):
+                line.number(1)
+
+    def _stamp(self, line, i):
+        line.seconds(self.span[i], self.span[i + 1], self.span[i + 2])
+
+    def _name(self, line):
         line.octet(34)
         i = 0
         while i < self.calls:

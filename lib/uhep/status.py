@@ -37,8 +37,9 @@ class Status:
         self._ticks = ticks
         self._every_ms = config["status_s"] * 1000
         self._flow = agent.flow(_LOCAL, _LOCAL, kind=LOG)
-        self._gap = Gap(agent)
-        self._lost = 0  # by the gap, when it was last looked at
+        queues = getattr(agent, "queues", [agent])  # see Copy
+        self._gaps = [(Gap(queue), _names(i)) for i, queue in enumerate(queues)]
+        self._lost = 0  # by all gaps, when they were last looked at
         self._extra = {}
         self._failure = None
         self._fresh = True  # no link has opened yet
@@ -47,7 +48,6 @@ class Status:
         self._told = self._calm = self._due = ticks()
         self._line = Line(min(900, config["max_packet"] - 200))
         words = ("why", "up", "heap", "clock", "link", "failure")
-        words += ("lost", "lost_from", "lost_to", "lost_calls", "lost_more")
         self._names = {word: Name(word) for word in words}
         self._begin = Name("uhep why", True)
         stats = agent.stats()
@@ -58,7 +58,7 @@ class Status:
         if self._spool:
             self.put("spool", self._spool)
         self._links = []
-        for link in getattr(agent.link, "links", [agent.link]):
+        for link in _all(agent.link):
             self._watch(link, config["transport"])
         self._before = (agent.poll, agent._linked)
         agent.poll = self.poll
@@ -94,7 +94,7 @@ class Status:
     def linked(self):
         """The link has opened or closed."""
         self._before[1]()
-        if self._agent._out[2]:
+        if self._agent._out[2] and self._why != b"start":
             self._why = b"start" if self._fresh else b"outage"
             self._fresh = False
 
@@ -131,8 +131,9 @@ class Status:
         self._tell(now, ms)
 
     def _reason(self, now):
-        if self._gap.lost != self._lost:
-            self._lost = self._gap.lost
+        lost = self._gaps[0][0].lost + self._gaps[-1][0].lost
+        if lost != self._lost:
+            self._lost = lost
             self._calm = now
         elif self._lost and ticks_diff(now, self._calm) >= _CALM_MS:
             return b"gap"
@@ -152,7 +153,8 @@ class Status:
         line = self._line
         self._write(line)
         if self._agent.capture(self._flow, OUT, line.buf, line.n, b"uhep"):
-            self._gap.clear()
+            self._gaps[0][0].clear()
+            self._gaps[-1][0].clear()
             self._lost = 0
             self._why = self._failure = None
 
@@ -167,8 +169,10 @@ class Status:
         line.key(self._names["clock"])
         self._word(line, b"set" if stats["clock_set"] else b"unset")
         self._link(line)
-        if self._gap.lost:
-            self._lose(line, self._gap.span)
+        i = 0
+        while i < len(self._gaps):
+            self._gaps[i][0].write(line, self._gaps[i][1])
+            i += 1
         self._count(line, stats)
         self._others(line)
 
@@ -181,17 +185,6 @@ class Status:
             i += 1
         if self._failure and line.key(self._names["failure"]):
             line.text(self._failure)
-
-    def _lose(self, line, span):
-        self._number(line, "lost", self._gap.lost)
-        if line.key(self._names["lost_from"]):
-            line.seconds(span[0], span[1], span[2])
-        if line.key(self._names["lost_to"]):
-            line.seconds(span[3], span[4], span[5])
-        if self._gap.calls and line.key(self._names["lost_calls"]):
-            self._gap.write(line)
-        if self._gap.more:
-            self._number(line, "lost_more", 1)
 
     def _count(self, line, stats):
         i = 0
@@ -217,3 +210,17 @@ class Status:
 
     def _word(self, line, word):
         line.part(word, 0, len(word))
+
+
+def _names(i):
+    # Of what a gap writes; that of the second collector as its counters.
+    words = ("lost", "lost_from", "lost_to", "lost_calls", "lost_more")
+    return [Name("copy_" * i + word) for word in words]
+
+
+def _all(link):
+    # The links of several collectors, each maybe made of others.
+    found = []
+    for one in getattr(link, "links", ()):
+        found += _all(one)
+    return found or [link]

@@ -55,14 +55,22 @@ class Status:
     @property
     def gap(self) -> Gap | None:
         """What was lost since the line before, or None."""
-        if not self.number("lost"):
+        return self._gap("")
+
+    @property
+    def copy_gap(self) -> Gap | None:
+        """The same of the second collector of an agent that sends a copy to each."""
+        return self._gap("copy_")
+
+    def _gap(self, prefix: str) -> Gap | None:
+        if not self.number(prefix + "lost"):
             return None
         return Gap(
-            self.number("lost"),
-            _stamp_us(self.word("lost_from")),
-            _stamp_us(self.word("lost_to")),
-            tuple(self.word("lost_calls").split()),
-            bool(self.number("lost_more")),
+            self.number(prefix + "lost"),
+            _stamp_us(self.word(prefix + "lost_from")),
+            _stamp_us(self.word(prefix + "lost_to")),
+            tuple(self.word(prefix + "lost_calls").split()),
+            bool(self.number(prefix + "lost_more")),
         )
 
     def __str__(self) -> str:
@@ -82,6 +90,8 @@ class Status:
             said.append(count(self.number("connects") - 1, "reconnect"))
         if self.gap:
             said.append(str(self.gap))
+        if self.copy_gap:
+            said.append(f"for the second collector {self.copy_gap}")
         if self.word("failure"):
             said.append(self.word("failure"))
         if self.word("spool") not in ("", "ok"):
