@@ -84,7 +84,7 @@ class Keeper:
             self._wdt.feed()
         if self.nic.poll():
             self._changed()
-        if self.nic.state != self._told:
+        if self.nic.state not in (self._told, "connecting"):
             self._told = self.nic.state
             print("network: %s" % (self.nic.address if self.nic.up else self._told))
         if self.nic.up and not self._reported:

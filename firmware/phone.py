@@ -21,6 +21,7 @@ def run(settings, agent):
     """
     phone = Phone(settings, agent, port.online(settings))
     while phone.poll():
+        port.poll()
         time.sleep_ms(1)  # exact on an ESP32, where waiting in poll goes by ticks of 10 ms
     print(json.dumps(phone.counts()))
 

@@ -25,6 +25,7 @@ def run(settings, agent):
     """
     probe = Probe(settings, agent, port.online(settings), secret("probe.key"))
     while probe.poll():
+        port.poll()
         time.sleep_ms(1)
     print(json.dumps(probe.counts()))
 

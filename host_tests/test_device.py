@@ -25,7 +25,7 @@ def each_test(pattern="test_*.py"):
 
 
 @functools.cache
-def _run(micropython, module):
+def run_file(micropython, module):
     """One run of the whole file, as (its output, {name of test: passed})."""
     path = f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"
     done = subprocess.run(
@@ -44,5 +44,5 @@ def _run(micropython, module):
 
 @pytest.mark.parametrize("module, name", list(each_test()))
 def test_micropython(micropython, module, name):
-    output, verdicts = _run(micropython, module)
+    output, verdicts = run_file(micropython, module)
     assert verdicts.get(name), f"{name} under MicroPython:\n{output}"
