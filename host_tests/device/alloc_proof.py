@@ -604,7 +604,7 @@ def net(step):
     return b - a
 
 
-for case in CASES + alloc_stream.cases(agent, INVITE) + alloc_quality.CASES:
+for case in CASES + alloc_stream.cases(agent, INVITE) + alloc_quality.cases(agent):
     if case in (real_socket, real_connection) and sys.platform == "webassembly":
         continue
     step = case()

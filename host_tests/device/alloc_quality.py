@@ -1,7 +1,10 @@
-"""Cases of alloc_proof.py: what statistics of RTP cost."""
+"""Cases of alloc_proof.py: what statistics of RTP and reports cost."""
 
 from struct import pack_into
 
+from rtcp_doubles import app, block, bye, chunk, rr, sdes, sr, voip, xr
+from uhep import IN, OUT
+from uhep.rtcp import Rtcp
 from uhep.rtpstats import RtpStats
 
 
@@ -80,4 +83,64 @@ def rtp_of_every_kind():
     return step
 
 
-CASES = (rtp_in_order, rtp_of_every_kind)
+BIG = 0xFFFFFFFF
+REPORTS = (
+    sr(block(BIG, 255, -5, BIG, BIG, BIG, BIG), sec=BIG, frac=BIG, stamp=BIG),
+    rr(block(1), block(2)) + rr(block(3)) + bye(1, BIG, reason=b"over"),
+    sr() + sdes(chunk(BIG, (1, b"K\xc3\xb6ln \xff\0"), (6, b"uhep"))) + app(),
+    rr(block(0x12345678, lsr=0x1234ABCD)) + xr(voip(BIG)),
+    b"\x80\xc8\0",
+    b"\x80\0" + bytes(170),
+    sr()[:8] + bytes(41),
+)
+
+
+class Reports:
+    def __init__(self, agent):
+        self.agent = agent
+        self.rtcp = Rtcp(agent)
+        self.rtcp.cid = b"c1@192.0.2.10"
+        self.flow = self.rtcp.flow(("192.0.2.10", 4001), ("192.0.2.20", 5001))
+        self.at = 0
+
+    def step(self):
+        self.at = (self.at + 1) % len(REPORTS)
+        self.one(IN, REPORTS[self.at])
+        self.one(OUT, REPORTS[self.at])
+        self.agent.poll()
+
+    def one(self, way, report):
+        self.rtcp.capture(self.flow, way, report, len(report))
+
+
+def reports(agent, **config):
+    made = Reports(agent(**config))
+    for _ in range(len(REPORTS)):
+        made.step()
+    assert made.rtcp.counts["sent"] >= 6, made.rtcp.counts
+
+    def step():
+        made.step()
+
+    return step
+
+
+def cases(agent):
+    """The cases as functions; agent: makes one."""
+
+    def rtcp_to_json():
+        return reports(agent)
+
+    def rtcp_to_json_with_senders():
+        return reports(agent, rtcp_rr_compat=True)
+
+    def rtcp_as_asterisk():
+        return reports(agent, rtcp_style="asterisk")
+
+    return (
+        rtp_in_order,
+        rtp_of_every_kind,
+        rtcp_to_json,
+        rtcp_to_json_with_senders,
+        rtcp_as_asterisk,
+    )

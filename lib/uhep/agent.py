@@ -45,6 +45,8 @@ class Agent:
     enabled: may be switched at run time; off costs one test per capture.
     """
 
+    options = None  # the whole configuration, where there is more in it than one UDP agent needs
+
     def __init__(self, config, ticks=ticks_us, link=None):
         """config: a dict as of hep.json, or that file's path (no file: disabled).
 
@@ -58,6 +60,8 @@ class Agent:
         if not used:
             del sys.modules["uhep.config"]
             del sys.modules["uhep"].config
+        if "rtcp_style" in c:
+            self.options = c
         self.enabled = c["enabled"]
         self.node = c["capture_id"]
         self.flows = c["flows"]

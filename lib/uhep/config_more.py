@@ -1,5 +1,5 @@
 # Part of uhep, MIT licence.
-"""Configuration of what not every agent has: spool, fail-over, TCP and TLS."""
+"""Configuration of what not every agent has: spool, fail-over, TCP, TLS, voice quality."""
 
 
 def _server(value):
@@ -50,6 +50,8 @@ KEYS = {
     "tls_cert": ("", _text),
     "tls_key": ("", _text),
     "tls_verify": ("full", ["full", "none"]),
+    "rtcp_style": ("numbers", ["numbers", "asterisk"]),
+    "rtcp_rr_compat": (False, "flag"),
 }
 
 
