@@ -70,9 +70,9 @@ class Rtcp:
     def flows(self):
         return self.agent.flows
 
-    def flow(self, local, remote, proto=UDP, kind=_KIND, chunks=()):
+    def flow(self, local, remote, proto=UDP, kind=_KIND, chunks=(), mode=None):
         """A flow between the RTCP addresses of the call; as Agent.flow."""
-        return self.agent.flow(local, remote, proto, kind, chunks)
+        return self.agent.flow(local, remote, proto, kind, chunks, mode)
 
     def capture(self, flow, way, buf, n, cid=None):
         """Queue the datagram buf[:n]: True if a packet of it was queued.
