@@ -122,10 +122,14 @@ class Probe:
     def on_message(self, data, hop):
         """A message has come from a hop."""
         self.received += 1
-        if self.relay:
-            goes = self.relay.take(data, hop)
+        try:
+            goes = self.relay and self.relay.take(data, hop)
             if goes:
                 self.send(*goes)
+        except MemoryError:  # as good as lost on the way
+            self.failed += 1
+        if self.agent:  # at once: its ring holds few messages, and here each is captured twice
+            self.agent.poll()
 
     def on_unsent(self, data):
         """There was no connection for these octets."""

@@ -10,7 +10,8 @@ from peers.program import fill, running
 
 
 class Phone:
-    def __init__(self, control):
+    def __init__(self, control, sip):
+        self.sip = sip
         self._control = control
 
     def command(self, name, params=""):
@@ -28,10 +29,10 @@ class Phone:
 
 
 @contextmanager
-def phone(folder, user, proxy):
+def phone(folder, user, proxy, transport="udp"):
     """A phone that registers as user@uhep.test at a proxy, and answers every call.
 
-    It binds its media to any address: run it in a network of its own.
+    Its `sip` is its port. It binds its media to any address: run it in a network of its own.
     """
     folder = folder / user
     folder.mkdir()
@@ -42,9 +43,9 @@ def phone(folder, user, proxy):
     fill("baresip.cfg", folder / "config", sip=sip, control=control, folder=folder)
     (folder / "contacts").write_text("")
     (folder / "accounts").write_text(
-        f"<sip:{user}@uhep.test;transport=udp>;auth_user={user};auth_pass=pw-{user}"
-        f';outbound="sip:127.0.0.1:{proxy};transport=udp";regint=60'
+        f"<sip:{user}@uhep.test;transport={transport}>;auth_user={user};auth_pass=pw-{user}"
+        f';outbound="sip:127.0.0.1:{proxy};transport={transport}";regint=60'
         ";audio_codecs=pcmu;answermode=auto;ptime=20\n"
     )
     with running(["baresip", "-f", folder], folder, [("udp", sip), ("tcp", control)]):
-        yield Phone(control)
+        yield Phone(control, sip)
