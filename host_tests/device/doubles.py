@@ -46,6 +46,9 @@ class Network:
         sock = self._sockets[(host, port)] = Socket(self, (host, port))
         return sock
 
+    def forget(self, address):
+        self._sockets.pop(address, None)
+
     def deliver(self, source, target, data):
         self.log.append((source, target, data))
         if target in self._sockets and not self.lose(data):
@@ -78,6 +81,9 @@ class Socket:
 
     def recv(self, size):
         return self.recvfrom(size)[0]
+
+    def close(self):
+        self._network.forget(self.address)
 
     def ready(self):
         return bool(self.waiting or self.failure)

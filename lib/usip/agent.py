@@ -82,6 +82,8 @@ class UserAgent(Inbound):
         if not self.account:
             raise ValueError("there is no account to register")
         self.registration = Registration(self, self.account, expires_s)
+        if self.transport.tcp:
+            self.transport.tcp.on_lost = self.registration.on_lost
         self.registration.start()
         return self.registration
 

@@ -1,4 +1,4 @@
-"""What a UDP socket is on each port: addresses, waiting data, random tokens.
+"""What sockets are on each port: addresses, waiting data; and random tokens.
 
 A socket address is whatever getaddrinfo() and recvfrom() give: a tuple on ESP32 and CPython,
 bytes on MicroPython's unix port. Only this file looks inside one.
@@ -8,6 +8,8 @@ import binascii
 import os
 import select
 import socket
+
+_BEGUN = (11, 36, 114, 115, 118, 119)  # what connect() says when it has begun; lwIP differs
 
 
 def resolve(host, port):
@@ -39,14 +41,48 @@ def udp(host, port):
     return sock
 
 
+def tcp(host, port):
+    """A non-blocking TCP socket that is connecting to host and port. OSError if it can not."""
+    address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+    sock = socket.socket(address[0], socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        sock.connect(address[-1])
+    except OSError as error:
+        if error.args[0] not in _BEGUN:
+            sock.close()
+            raise
+    return sock
+
+
+def listen(host, port):
+    """A non-blocking TCP socket that listens; OSError if the port is taken."""
+    address = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+    sock = socket.socket(address[0], socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(address[-1])
+    sock.listen(2)
+    sock.setblocking(False)
+    return sock
+
+
 def ready(sock):
     """A function that says whether `sock` has a datagram, without allocating.
 
     Asking by recvfrom() costs its whole buffer and an exception each time nothing is there.
     The function never waits: waiting in poll is a matter of 10 ms ticks on an ESP32.
     """
+    return _watch(sock, select.POLLIN)
+
+
+def writable(sock):
+    """A function that says whether `sock` takes data, or has failed to connect."""
+    return _watch(sock, select.POLLOUT)
+
+
+def _watch(sock, event):
     poller = select.poll()
-    poller.register(sock, select.POLLIN)
+    poller.register(sock, event)
     if not hasattr(poller, "ipoll"):  # CPython
         return lambda: bool(poller.poll(0))
 

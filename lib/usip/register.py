@@ -42,6 +42,7 @@ class Registration:
         self._old_contact = None  # a binding of ours that is to go
         self._contact = None
         self._client = None
+        self._way = None
         self._due = None
         self._kept = None
         self._home = "sip:" + account.domain
@@ -69,6 +70,11 @@ class Registration:
         elif not self._was_registered:
             self._client = None
             self._enter(OFF)
+
+    def on_lost(self, connection):
+        """A connection has broken. If the server reaches us over it, it needs another one."""
+        if connection is self._way and self.state == REGISTERED:
+            self._again(int(net.token(1), 16) * min(self.retry_ms, 4000) // 256)
 
     def moved(self):
         """Our address is another one: registers it, and takes back the old one."""
@@ -128,6 +134,7 @@ class Registration:
             self._again(0)
             return
         self._again(max(self.granted_s * 500, 500))
+        self._way = client.address
         if self.keep_alive_ms:
             self._keep(client.address)
 

@@ -84,10 +84,12 @@ class Transport:
 
     def send(self, data, address):
         try:
-            if is_tcp(address):
-                address.send(data)
-            else:
+            if not is_tcp(address):
                 self._sock.sendto(data, address)
+            elif address.broken and address.back:
+                self.tcp.connection(*address.back).send(data)
+            else:
+                address.send(data)
         except OSError:
             self.failed += 1
         else:
@@ -164,6 +166,8 @@ class Transport:
             stamped.append("rport=%d" % port)
         elif not is_tcp(source):
             source = self.resolve(host, back)
+        if is_tcp(source):
+            source.back = (host, back)
         request.replace("via", ";".join(stamped))
         return source
 
