@@ -91,9 +91,9 @@ def begun(host, local, uri, routes=()):
 def answered(request, tag):
     """The Dialog that our answer with To tag `tag` to an INVITE makes (12.1.1).
 
-    ValueError if its Contact has no sip: URI.
+    ValueError if its Contact has no sip: URI. Without one, as in RFC 2543, From is it.
     """
-    target = header.uri(request.get("contact"))
+    target = header.uri(request.get("contact", request.get("from")))
     header.uri_host_port(target)
     return Dialog(
         request.get("call-id"),

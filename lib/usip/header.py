@@ -114,5 +114,5 @@ def uri_host_port(value, default=5060):
     """(host, port) of a `sip:` URI; ValueError for any other scheme."""
     if value[:4].lower() != "sip:":
         raise ValueError("not a sip: URI")
-    value = value[4:].split("?", 1)[0].split(";", 1)[0]
-    return host_port(value.rpartition("@")[2], default)
+    user, at, host = value[4:].partition("@")  # a user part may hold ; and ?
+    return host_port((host if at else user).split("?", 1)[0].split(";", 1)[0], default)

@@ -83,7 +83,7 @@ def too_small(agent, server):
 def answer(call, request, response):
     """Agrees, in our 2xx, on the timer that the caller asks for, or we want (9)."""
     asked_s = request.number("session-expires")
-    known = request.has("supported", "timer")
+    known = request.has("supported", "timer") or request.has("require", "timer")
     interval_s = asked_s or call.agent.session_s
     interval_s = min(max(interval_s, request.number("min-se") or 0), _MOST_S)
     who = header.param(request.get("session-expires"), "refresher") if asked_s else None
