@@ -38,6 +38,7 @@ PEERS = {
     "baresip": ["baresip"],
     "sipp": ["sipp"],
     "xxd": ["xxd"],
+    "chromium": ["chromium"],
     "postgresql": [Path("/usr/lib/postgresql")],
 }
 

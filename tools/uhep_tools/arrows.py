@@ -1,5 +1,6 @@
 """Make one arrow of each message on the wire, whoever captured it and how often."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from statistics import mean, median
 
@@ -71,9 +72,10 @@ def _seats(arrows: list[Arrow]) -> dict[str, str]:
     """Which participant each agent is at.
 
     It takes part in all that it captures. Where that leaves two, as for a device that only ever
-    talks to one peer, it is the one from whose address its packets come, or the one whose
-    messages it sees sooner than the other agents do, compared with those of the other way:
-    this holds however far the agents' clocks are apart.
+    talks to one peer, it is the one from whose address its packets come, or the one that no
+    other agent has to do with, as both ends' proxy has, or the one whose messages it sees
+    sooner than the other agents do, compared with those of the other way: this holds however
+    far the agents' clocks are apart.
     """
     options: dict[str, set[str]] = {}
     near: set[tuple[str, str]] = set()
@@ -93,14 +95,28 @@ def _seats(arrows: list[Arrow]) -> dict[str, str]:
                 late.setdefault((agent, arrow.message.source), []).append(
                     capture.stamp_us - mean(stamps)
                 )
+    crowd = Counter(end for ends in options.values() for end in ends)
+    alone = {
+        (agent, end)
+        for agent, ends in options.items()
+        for end in ends
+        if crowd[end] == 1 and all(crowd[other] > 1 for other in ends - {end})
+    }
     ranked = sorted(
-        (len(ends) > 1, (agent, end) not in near, median(late.get((agent, end), [0])), agent, end)
+        (
+            len(ends) > 1,
+            (agent, end) not in near,
+            (agent, end) not in alone,
+            median(late.get((agent, end), [0])),
+            agent,
+            end,
+        )
         for agent, ends in options.items()
         for end in ends
     )
     seats: dict[str, str] = {}
-    for several, far, _, agent, end in ranked:
-        known = agent in shared or not (several and far)
+    for several, far, crowded, _, agent, end in ranked:
+        known = agent in shared or not (several and far and crowded)
         if known and agent not in seats and end not in seats.values():
             seats[agent] = end
     return seats

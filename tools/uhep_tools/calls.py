@@ -14,8 +14,8 @@ class Call:
     method: what began it, an INVITE if there is one; None while no SIP is there. from_user,
     to_user: of the earliest such message, stamped head_us. *_us: Unix microseconds, None if
     it did not happen. final_*: the last final response to `method`, by CSeq number; last_cseq
-    the highest CSeq number of it. last_id, agents: the highest id of its messages and who
-    captured them, which the store fills in.
+    the highest CSeq number of it. mos: the lowest that any report says, in hundredths. last_id,
+    agents: the highest id of its messages and who captured them, which the store fills in.
     """
 
     call: str
@@ -35,6 +35,7 @@ class Call:
     final_us: int | None = None
     messages: int = 0
     last_id: int = 0
+    mos: int | None = None
     agents: list[str] = field(default_factory=list)
 
     def add(self, message: Message) -> None:
@@ -43,6 +44,8 @@ class Call:
         self.start_us = min(self.start_us, stamp) if self.messages else stamp
         self.end_us = max(self.end_us, stamp)
         self.messages += 1
+        if message.mos is not None:
+            self.mos = message.mos if self.mos is None else min(self.mos, message.mos)
         if message.method:
             self._take_head(message)
         if message.method == "INVITE" and message.status:

@@ -5,6 +5,7 @@ that was applied, so a new one only ever needs to say what it changes.
 """
 
 import sqlite3
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -20,11 +21,18 @@ class StoreError(Exception):
     """A database that can not be used; the text names the file and what is wrong."""
 
 
-def connect(path: str | Path, create: bool = True) -> sqlite3.Connection:
+Progress = Callable[[int, int], None]  # (packets done, packets in all)
+_WAL_OCTETS = 64 << 20  # what the -wal file is cut to, when all of it is in the database
+
+
+def connect(
+    path: str | Path, create: bool = True, progress: Progress = lambda done, total: None
+) -> sqlite3.Connection:
     """Open path in WAL mode with the current schema, for use from any thread.
 
-    create: make the file if it is not there. Raises StoreError: no such file, not a database,
-    another program's database, or one of a newer uhep.
+    create: make the file if it is not there. progress hears how far the renewal of an older
+    database is. Raises StoreError: no such file, not a database, another program's database,
+    or one of a newer uhep.
     """
     path = Path(path)
     if not create and not path.exists():
@@ -34,7 +42,7 @@ def connect(path: str | Path, create: bool = True) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"{path}: {error}") from None
     try:
-        _upgrade(db, path)
+        _upgrade(db, path, progress)
     except sqlite3.Error as error:
         db.close()
         raise StoreError(f"{path} can not be used: {error}") from None
@@ -44,7 +52,23 @@ def connect(path: str | Path, create: bool = True) -> sqlite3.Connection:
     return db
 
 
-def _upgrade(db: sqlite3.Connection, path: Path) -> None:
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open path for reading alone. Raises StoreError, also if its schema is an older one."""
+    if not path.exists():
+        raise StoreError(f"{path}: there is no such database; `uhep serve` makes one")
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        db = sqlite3.connect(uri, uri=True, timeout=5.0, check_same_thread=False)
+        if _version(db) == VERSION:
+            return db
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} can not be used: {error}") from None
+    db.close()
+    connect(path, create=False).close()  # renews it, or says why it can not be used
+    return connect_to_read(path)
+
+
+def _upgrade(db: sqlite3.Connection, path: Path, progress: Progress) -> None:
     # In this order: another uhep may be making the file at the same moment.
     (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     (owner,) = db.execute("PRAGMA application_id").fetchone()
@@ -56,16 +80,22 @@ def _upgrade(db: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer uhep (schema {version}, this one knows {VERSION}); "
             "use that uhep, or name another file with --db"
         )
+    if not tables:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # what retention deletes leaves the file
     db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA journal_size_limit = {_WAL_OCTETS}")
     # In WAL mode this can lose the last moments in a power cut, but never damages the file.
     db.execute("PRAGMA synchronous = NORMAL")
     for number in range(version, VERSION):
         try:
-            db.executescript(
-                f"BEGIN IMMEDIATE; {_STEPS[number].read_text()}"
-                f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {number + 1};"
-                "COMMIT;"
-            )
+            db.executescript(f"BEGIN IMMEDIATE; {_STEPS[number].read_text()}")
+            if number + 1 == 2:
+                from uhep_tools.schema.fill import fill
+
+                fill(db, progress)
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.execute(f"PRAGMA user_version = {number + 1}")
+            db.execute("COMMIT")
         except sqlite3.OperationalError:
             if db.in_transaction:
                 db.execute("ROLLBACK")

@@ -12,6 +12,7 @@ from rich.text import Text
 from uhep_tools.server import Server
 from uhep_tools.text import count, date, endpoint, printable, span
 from uhep_tools.views import calls_table, reject_line, status_line
+from uhep_tools.web.view import Serving
 
 _REJECTS_SHOWN = 4
 _STATUSES_SHOWN = 4
@@ -151,6 +152,22 @@ def counters(server: Server) -> str:
     if seen.tls_failed:
         parts.append(f"{seen.tls_failed.total():,} without TLS" + _reasons(seen.tls_failed))
     return "   ".join(parts)
+
+
+def status_of(server: Server) -> Serving:
+    """The same for the page."""
+    seen, store = server.counters, server.store
+
+    def now() -> dict[str, int]:
+        return {
+            "received": seen.received,
+            "stored": store.written,
+            "rejected": seen.rejected.total() + seen.tls_failed.total(),
+            "lost": store.lost,
+            "faults": len(trouble(server)),
+        }
+
+    return Serving(now, lambda: trouble(server), lambda: endpoint(server.host, server.port))
 
 
 def _reasons(numbers: Counter[str]) -> str:

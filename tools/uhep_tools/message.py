@@ -5,6 +5,7 @@ from functools import cached_property
 
 from uhep_tools import hep, sip
 from uhep_tools.chunks import PAYLOAD_TYPES, SIP
+from uhep_tools.figures import figures
 from uhep_tools.status import LOG, OWN_CID
 from uhep_tools.text import endpoint, printable
 
@@ -18,7 +19,7 @@ class Message:
     here. call: what it is grouped by, the Call-ID of a SIP message, the correlation id of
     anything else but an agent's own lines. cid: the correlation id where it is another than
     call. method: of the request, for a response that of its CSeq; it and all after it are for
-    SIP only.
+    SIP only, but for mos: what the packet says of voice quality, in hundredths.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Message:
     cseq: int | None
     from_user: str
     to_user: str
+    mos: int | None = None
 
     @cached_property
     def packet(self) -> hep.Packet:
@@ -101,4 +103,10 @@ def message(packet: hep.Packet, raw: bytes, peer: str, received_us: int) -> Mess
         cseq=text.cseq,
         from_user=text.from_user,
         to_user=text.to_user,
+        mos=_mos(packet),
     )
+
+
+def _mos(packet: hep.Packet) -> int | None:
+    said = None if packet.type == SIP and packet.mos is None else figures(packet).mos
+    return None if said is None else round(said * 100)

@@ -20,7 +20,7 @@ def note(packet: Packet) -> str:
         said = _rtcp(content)
         name = f"RTCP {_REPORTS.get(_number(content.get('type')), '')}".rstrip()
     elif packet.type in _QUALITY and content:
-        said = ", ".join(f"{key} {value}" for key, value in content.items() if _plain(value))
+        said = ", ".join(f"{key} {value}" for key, value in content.items() if _plain(key, value))
     elif packet.type == LOG and (status := parse(packet.payload)):
         name, said = "status", str(status)
     else:
@@ -64,5 +64,5 @@ def _number(value: object) -> int | None:
     return value if isinstance(value, int) and abs(value) < 1 << 64 else None
 
 
-def _plain(value: object) -> bool:
-    return isinstance(value, str | int | float)
+def _plain(key: str, value: object) -> bool:
+    return isinstance(value, str | int | float) and not key.endswith("_ID")

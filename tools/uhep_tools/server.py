@@ -115,9 +115,11 @@ class Server:
         return kernel_drops(self._udp)
 
     async def _flush_often(self) -> None:
+        """In a thread: what comes meanwhile is read on."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(FLUSH_S)
-            self.store.flush()
+            await loop.run_in_executor(None, self.store.flush)
 
     def _read_datagrams(self, most: int) -> None:
         for _ in range(most):
@@ -173,6 +175,7 @@ def in_thread(server: Server) -> Iterator[Server]:
             yield server
         finally:
             run(server.stop())
+            run(loop.shutdown_default_executor())
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -1,6 +1,7 @@
 """Words from the network and numbers, made fit for a person's terminal."""
 
 import ipaddress
+import re
 import time
 
 
@@ -41,6 +42,14 @@ def parse_endpoint(text: str, default_port: int) -> tuple[str, int]:
     if not host:
         raise ValueError(f"{text!r} has no address; 127.0.0.1:{port} would be right")
     return host, int(port)
+
+
+def parse_size(text: str) -> int:
+    """Octets of 500M, 4G, 1.5T or a bare number of octets. Raises ValueError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)B?", text.strip().upper())
+    if not match:
+        raise ValueError(f"{text!r} is no size; 500M or 4G would be one")
+    return int(float(match[1]) * (1 << 10 * ("KMGT".find(match[2] or "-") + 1)))
 
 
 def clock(stamp_us: int) -> str:

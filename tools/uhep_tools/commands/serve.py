@@ -37,19 +37,41 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="Ask TLS clients for a certificate of this CA."),
     ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="Where the page is; by default on the address of --listen, port 9080.",
+        ),
+    ] = None,
+    no_page: Annotated[bool, typer.Option("--no-page", help="Show no page.")] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="UHEP_TOKEN", help="Word that visitors of the page must know."),
+    ] = None,
+    keep_days: Annotated[
+        float | None,
+        typer.Option(min=0, help="Delete packets that came earlier than so many days ago."),
+    ] = None,
+    keep_size: Annotated[
+        str, typer.Option(help="Delete the oldest packets beyond this size; `all` keeps all.")
+    ] = "4G",
 ) -> None:
     """Receive HEP v3 into a database, and show the calls while they happen.
 
-    In a terminal: a live table of calls, counters and rejects. Otherwise: one line a call
-    event. Ctrl-C ends it.
+    On a page, http://127.0.0.1:9080/, and in a terminal: a live table of calls, counters and
+    rejects; where there is no terminal, one line a call event. Ctrl-C ends it.
     """
     import asyncio
     import os
 
+    from uhep_tools.commands.renewing import renewing
+    from uhep_tools.live import status_of
     from uhep_tools.server import DEFAULT_PORT, ListenError, Server
-    from uhep_tools.store import Store, StoreError
-    from uhep_tools.text import parse_endpoint
+    from uhep_tools.store import Keep, Store, StoreError
+    from uhep_tools.text import parse_endpoint, parse_size
     from uhep_tools.tls import TlsError
+    from uhep_tools.web.serving import DEFAULT_PAGE_PORT, Page, PageError
 
     if key == "":
         _stop("the key is empty; leave --key out to accept packets with any key or none")
@@ -57,19 +79,31 @@ def command(
         _stop("a certificate without --tls PORT has no use; --tls 9061 would be right")
     if key_file and not cert:
         _stop("--key-file is there without --cert")
+    if token == "":
+        _stop("the token is empty; leave --token out, or give a word")
+    if no_page and (page or token):
+        _stop("--no-page is there with --page or --token")
     try:
         host, port = parse_endpoint(listen, DEFAULT_PORT)
+        page_port = DEFAULT_PAGE_PORT if port else 0
+        page_at = parse_endpoint(page, page_port) if page else (host, page_port)
+        octets = None if keep_size == "all" else parse_size(keep_size)
     except ValueError as error:
         _stop(str(error))
+    keep = Keep(None if keep_days is None else keep_days * 86400, octets)
     try:
-        with Store(db) as store:
+        with renewing() as progress, Store(db, keep=keep, progress=progress) as store:
             options = {"key": os.fsencode(key) if key else None}
             notes = []
             if tls is not None:
                 context, notes = _tls(db.parent / "uhep-tls", host, cert, key_file, tls_client_ca)
                 options |= {"tls": context, "tls_port": tls}
-            asyncio.run(_serve(Server(store, host, port, **options), notes))
-    except (ListenError, StoreError, TlsError) as error:
+            server = Server(store, host, port, **options)
+            shown = None
+            if not no_page:
+                shown = Page(store.path, status_of(server), *page_at, token=token)
+            asyncio.run(_serve(server, shown, notes))
+    except (ListenError, PageError, StoreError, TlsError) as error:
         _stop(str(error))
 
 
@@ -95,7 +129,7 @@ def _tls(folder: Path, host: str, cert: Path | None, key_file: Path | None, clie
     return context, [*notes, f"TLS certificate (tls_pin): {fingerprint(cert)}"]
 
 
-async def _serve(server, notes: list[str]) -> None:
+async def _serve(server, page, notes: list[str]) -> None:
     """Until SIGINT or SIGTERM; then say what came."""
     import asyncio
     import contextlib
@@ -111,6 +145,13 @@ async def _serve(server, notes: list[str]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console = Console(highlight=False)
     await server.start()
+    if page:
+        try:
+            await page.start()
+        except BaseException:
+            await server.stop()
+            raise
+        notes = [f"page: {page.url}", *notes]
     with (Screen if sys.stdout.isatty() else Lines)(server, console, notes) as view:
         try:
             while not stop.is_set():
@@ -118,6 +159,8 @@ async def _serve(server, notes: list[str]) -> None:
                     await asyncio.wait_for(stop.wait(), UPDATE_S)
                 view.update()
         finally:
+            if page:
+                await page.stop()
             await server.stop()
     for line in (f"Stopped. {counters(server)}", *trouble(server)):
         console.out(line)

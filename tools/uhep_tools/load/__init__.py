@@ -1,0 +1,1 @@
+"""Realistic calls as HEP packets, offered to any collector at a steady rate."""

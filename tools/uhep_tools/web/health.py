@@ -1,0 +1,95 @@
+"""How a capturing device is: what came from it, and what it says of itself in its logs."""
+
+import re
+from dataclasses import dataclass
+
+from uhep_tools.message import Message
+from uhep_tools.queries import Queries
+from uhep_tools.status import LOG, parse
+from uhep_tools.text import printable
+
+_PAIR = re.compile(r"([A-Za-z_][\w.-]*)=(\"[^\"]*\"|\S*)")
+_LINES = 60  # of its last ones that are looked through
+_UPTIMES = ("up", "uptime")
+_DROPS = ("dropped", "drops", "lost")
+
+
+@dataclass(frozen=True)
+class Health:
+    """A device. clock_us: how far its clock is ahead of ours, by the last line or packet of it;
+    what travelled late makes it smaller. reboots: in its last log lines. told: the pairs of its
+    last status line. told_us: when that came."""
+
+    node_id: int
+    name: str
+    peer: str
+    packets: int
+    octets: int
+    first_us: int
+    last_us: int
+    types: dict[int, int]
+    told: dict[str, str]
+    told_us: int | None
+    clock_us: int | None
+    reboots: int
+
+    @property
+    def agent(self) -> str:
+        return self.name or f"node {self.node_id}"
+
+    @property
+    def dropped(self) -> str:
+        """How many packets it says it dropped, as it says it."""
+        return next((self.told[key] for key in _DROPS if key in self.told), "0")
+
+
+def told(message: Message) -> dict[str, str]:
+    """What a status line tells, or the key=value pairs of any log line; printable."""
+    payload = message.packet.payload[:4096]
+    if status := parse(payload):
+        pairs = {"why": status.why, **status.values}
+        return {key: printable(str(value)) for key, value in pairs.items()}
+    line = payload.decode("utf-8", "backslashreplace")
+    return {key: printable(value.strip('"')) for key, value in _PAIR.findall(line)}
+
+
+def healths(queries: Queries) -> list[Health]:
+    """All devices, whoever was heard last first."""
+    types = queries.agent_types()
+    found = []
+    for agent in queries.agents():
+        key = (agent.node_id, agent.node_name)
+        lines = queries.logs(_LINES, key) if LOG in types.get(key, {}) else []
+        status = [(line, pairs) for line in lines if len(pairs := told(line)) > 2]
+        found.append(
+            Health(
+                agent.node_id,
+                agent.node_name,
+                agent.peer,
+                agent.packets,
+                agent.octets,
+                agent.first_us,
+                agent.last_us,
+                types=types.get(key, {}),
+                told=status[0][1] if status else {},
+                told_us=status[0][0].received_us if status else None,
+                clock_us=_clock(queries.last_of(*key)),
+                reboots=_reboots([pairs for _, pairs in status]),
+            )
+        )
+    return sorted(found, key=lambda one: -one.last_us)
+
+
+def _clock(message: Message | None) -> int | None:
+    return None if message is None else message.stamp_us - message.received_us
+
+
+def _reboots(newest_first: list[dict[str, str]]) -> int:
+    """How often the time since the start went back."""
+    ups = [
+        float(pairs[key])
+        for pairs in reversed(newest_first)
+        for key in _UPTIMES
+        if re.fullmatch(r"\d+(\.\d+)?", pairs.get(key, ""))
+    ]
+    return sum(later < earlier for earlier, later in zip(ups, ups[1:], strict=False))

@@ -1,0 +1,3 @@
+// Before anything is drawn, so that nothing flashes: the theme that was chosen here.
+const chosen = localStorage.getItem("uhep-theme");
+if (chosen) document.documentElement.dataset.theme = chosen;
