@@ -5,8 +5,9 @@ import time
 
 import port
 from uhep.tap import tap
-from usip import call, g711, net
+from usip import call, net
 from usip.agent import UserAgent
+from usip.audio import Tone
 from usip.media import Media
 from usip.rtp import Stream
 from usip.transport import Transport
@@ -42,7 +43,7 @@ class Phone:
         if agent:
             sock = tap(sock, agent, (address, settings["sip_port"]))
         self.transport = Transport(sock, address, settings["sip_port"], ready)
-        self.stream = Stream(rtp, net.ready(rtp), g711.tone(settings["tone_hz"]), time)
+        self.stream = Stream(rtp, net.ready(rtp), Tone(settings["tone_hz"]), time)
         self.ua = UserAgent(
             self.transport,
             [Media(address, settings["rtp_port"], self.stream)],
@@ -89,10 +90,10 @@ class Phone:
                 "failed": self.transport.failed,
             },
             "rtp": {
-                "sent": self.stream.sent,
-                "skipped": self.stream.skipped,
-                "received": self.stream.received,
-                "lost": self.stream.lost,
+                "sent": self.stream.sender.sent,
+                "skipped": self.stream.sender.skipped,
+                "received": self.stream.stats.total_received(),
+                "lost": self.stream.stats.missing(),
             },
             "calls": {"ended": self.ended, "talked": self.talked},
             "capture": captured,

@@ -26,6 +26,12 @@ class Clock:
     def ticks_ms(self):
         return self.now
 
+    def ticks_us(self):
+        return self.now * 1000 % _PERIOD
+
+    def time_ns(self):
+        return 1767225600500000000
+
     def ticks_add(self, ticks, delta):
         return (ticks + delta) % _PERIOD
 

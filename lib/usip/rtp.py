@@ -1,105 +1,185 @@
-"""One RTP stream each way on one UDP socket: PCMU, 20 ms a packet (RFC 3550, RFC 3551)."""
-
-import os
-import struct
+"""One RTP stream each way on one UDP socket: PCMU or PCMA, 20 ms a packet (RFC 3550, 3551)."""
 
 from micropython import const
+from uhep.rtpstats import RtpStats
+
+from usip import g711, net
+from usip.events import EventReceiver
+from usip.playout import Playout
+from usip.sender import Sender
 
 _PACKET_MS = const(20)
-_SAMPLES = const(160)
-_HEADER = const(12)
 _CATCH_UP = const(3)
-_DATAGRAM = const(512)  # more than 40 ms of PCMU; what is longer is cut, its header is not
+_DATAGRAM = const(512)  # more than 60 ms of G.711; what is longer is cut, its header is not
 _STALE = const(64)
-_MARKER = const(0x80)
+_COMFORT = const(13)
 
 
 class Stream:
-    """Sends one frame again and again on an absolute schedule, and counts what arrives.
+    """Sends what a source gives on an absolute schedule, plays what arrives.
 
-    `frame` is 160 bytes of u-law. Sending allocates nothing: the packet is made once, then
-    its sequence number and timestamp are patched. The timestamp is kept as two halves, since
-    32 bits are no small int on a 32 bit port.
+    `audio` is both ends of the sound (audio.py). If it is `clocked`, as a microphone is, None
+    of its frame() says that the time has not come: the schedule follows it.
 
-    Counters: `sent`, `skipped` (their time had passed), `received`, `lost` (by the sequence
-    numbers of what arrived).
+    Frames that are late are sent at once, three at the most; what is older than that is left
+    out, as a gap in the timestamps. So the stream never falls behind, and never drifts.
+
+    `on_digit(digit)` hears of each telephone-event. `rtcp` is an Rtcp or None, `playout` the
+    jitter buffer. `stats` (uhep's RtpStats) counts what arrives and is made anew for each call,
+    `sender` what is sent. `muted` sends silence.
+
+    A packet allocates nothing but what recv() does. The first of a stream comes by recvfrom(),
+    since RTP is sent to where it comes from, whatever SDP said (RFC 4961).
     """
 
-    codecs = (0,)  # PCMU
-    events = False
+    codecs = (g711.ULAW, g711.ALAW)
+    events = True
 
-    def __init__(self, sock, ready, frame, clock):
-        self.sent = 0
-        self.skipped = 0
-        self.received = 0
-        self.lost = 0
+    def __init__(
+        self,
+        sock,
+        ready,
+        audio,
+        clock,
+        rtcp=None,
+        on_digit=None,
+        playout=None,
+        resolve=net.resolve,
+    ):
+        self.audio = audio
+        self.playout = playout or Playout()
+        self.sender = rtcp.sender if rtcp else Sender(sock)
+        self.stats = RtpStats(8000)
+        self.rtcp = rtcp
+        self.muted = False
+        self.on_digit = on_digit
+        self.latched = False  # it is known where the peer's RTP comes from
+        self.foreign = 0  # packets of a payload type that is none of ours
         self._sock = sock
         self._ready = ready
         self._clock = clock
-        self._peer = None
-        self._sends = True
-        self._packet = bytearray(b"\x80\x00" + os.urandom(10) + frame)
-        self._seq, self._stamp_high, self._stamp_low = struct.unpack_from(">HHH", self._packet, 2)
+        self._digits = EventReceiver()
+        self._resolve = resolve
+        self._peer = None  # where SDP says that it is
+        self._sends = self._receives = False
+        self._payload = self._law = 0
+        self._event = -1
+        self._changes = 0
         self._due = 0
-        self._expected = -1  # sequence number of the next packet; -1: the first sets it
 
-    def start(self, peer, agreed=None):
-        """Starts sending to the socket address `peer`; `agreed` (sdp.Agreed) says if it may."""
-        self._peer = peer
-        self._sends = agreed is None or agreed.sends
-        self._expected = -1
-        self._packet[1] = _MARKER
+    @property
+    def running(self):
+        return self._peer is not None
+
+    def start(self, peer, agreed):
+        """Runs to the socket address `peer`, as `agreed` (sdp.Agreed) says.
+
+        Called again during a call it changes what has changed, and the stream goes on.
+        """
+        if self._peer is None:
+            self._fresh(agreed.event)
+        if peer != self._peer:
+            self._peer = peer
+            self.latched = False
+            self.sender.retarget(peer)
+        self.sender.code(agreed.payload, agreed.codec, agreed.event)
+        self._payload = agreed.payload
+        self._law = agreed.codec
+        self._event = -1 if agreed.event is None else agreed.event
+        self._sends = agreed.sends
+        self._receives = agreed.receives
+        if self.rtcp:
+            self.rtcp.start(self._resolve(agreed.host, agreed.rtcp_port), self.stats)
+
+    def _fresh(self, event):
+        self.sender.anew()
+        self.stats = RtpStats(8000, -1 if event is None else event)
+        self.playout.reset()
+        self._digits.clear()
+        self._changes = 0
         self._due = self._clock.ticks_ms()
         for _ in range(_STALE):  # what is left of an earlier call
             if not self._ready() or self._take() is None:
                 break
 
     def stop(self):
+        """Ends; RTCP says BYE."""
+        if self._peer is not None and self.rtcp:
+            self.rtcp.stop()
         self._peer = None
 
+    def dial(self, digits):
+        """Sends digits as telephone-events. False if the peer does not take these.
+
+        ValueError for what is no digit.
+        """
+        if self._peer is None or self._event < 0:
+            return False
+        self.sender.events.put(digits)
+        return True
+
     def poll(self):
-        """Sends the packets whose time has come, three at most, and takes in one."""
+        """Sends and plays what is due, and takes in one packet."""
         if self._peer is None:
             return
-        self._send_due()
+        self._run_due()
         if self._ready():
-            data = self._take()
-            if data and len(data) >= _HEADER and data[0] >> 6 == 2 and not data[1] & 0x7F:
-                self._count(data[2] << 8 | data[3])
+            if self.latched:
+                self._receive(self._take())
+            else:
+                self._latch(self._take_from())
+        if self.rtcp:
+            self.rtcp.poll()
 
-    def _send_due(self):
+    # The schedule.
+
+    def _run_due(self):
         budget = _CATCH_UP
-        while self._clock.ticks_diff(self._clock.ticks_ms(), self._due) >= 0:
-            if not self._sends:
-                self._packet[1] = _MARKER
-            elif budget:
-                self._send()
+        while self._late() >= 0 or self._ahead():
+            if not budget:
+                self._skip()
+            elif self._tick():
                 budget -= 1
-            else:  # too late: a gap in time, not in sequence numbers, as after silence
-                self.skipped += 1
-                self._packet[1] = _MARKER
+            else:
+                break
             self._due = self._clock.ticks_add(self._due, _PACKET_MS)
-            self._advance()
 
-    def _send(self):
-        struct.pack_into(">HHH", self._packet, 2, self._seq, self._stamp_high, self._stamp_low)
-        self._seq = self._seq + 1 & 0xFFFF
-        if self._put():
-            self.sent += 1
-            self._packet[1] = 0
+    def _late(self):
+        return self._clock.ticks_diff(self._clock.ticks_ms(), self._due)
 
-    def _put(self):
-        # By itself: a function with a `try` and more than this takes its frame from the heap.
-        try:
-            return self._sock.sendto(self._packet, self._peer)
-        except OSError:  # as lost as on the way
-            return 0
+    def _ahead(self):
+        # A microphone that is faster than our ticks.
+        return self.audio.clocked and self.audio.waiting >= _CATCH_UP
 
-    def _advance(self):
-        self._stamp_low += _SAMPLES
-        if self._stamp_low > 0xFFFF:
-            self._stamp_low &= 0xFFFF
-            self._stamp_high = self._stamp_high + 1 & 0xFFFF
+    def _skip(self):
+        self.sender.skipped += 1
+        self.sender.skip()
+        self.playout.frame(self._law)
+
+    def _tick(self):
+        pcm = self.audio.frame()
+        if self.audio.clocked:
+            if pcm is None:
+                return False
+            self._follow()
+        if self._sends:
+            self.sender.frame(None if self.muted else pcm)
+        else:
+            self.sender.skip()
+        if self._receives:
+            self.audio.play(self.playout.pcm if self.playout.frame(self._law) else None)
+        return True
+
+    def _follow(self):
+        # The microphone's frame is late or early: from here on the schedule is its own. What
+        # it has lost meanwhile is a gap.
+        late = self._late()
+        while late >= _CATCH_UP * _PACKET_MS:
+            self._skip()
+            late -= _PACKET_MS
+        self._due = self._clock.ticks_ms()
+
+    # What arrives.
 
     def _take(self):
         try:
@@ -107,11 +187,59 @@ class Stream:
         except (OSError, MemoryError):  # nothing there, ICMP about a packet of ours, no room
             return None
 
-    def _count(self, seq):
-        self.received += 1
-        ahead = seq - self._expected & 0xFFFF if self._expected >= 0 else 0
-        if ahead < 0x8000:
-            self.lost += ahead
-            self._expected = seq + 1 & 0xFFFF
-        else:  # late: it had been counted as lost
-            self.lost -= 1
+    def _take_from(self):
+        try:
+            return self._sock.recvfrom(_DATAGRAM)
+        except (OSError, MemoryError):
+            return None
+
+    def _latch(self, came):
+        if came and self._receive(came[0]):
+            self.latched = True
+            if came[1] != self.sender.peer:
+                self.sender.retarget(came[1])
+
+    def _receive(self, data):
+        # True if it is of the stream.
+        if data is None or not self.stats.feed(data, len(data), self._clock.ticks_us()):
+            return False
+        if self.stats.ssrc_changes + self.stats.restarts != self._changes:
+            self._changes = self.stats.ssrc_changes + self.stats.restarts
+            self.playout.reset()
+            self._digits.clear()
+            self.latched = False  # perhaps it comes from elsewhere, too
+        seq = data[2] << 8 | data[3]
+        kind = data[1] & 0x7F
+        if kind == self._event:
+            self._event_came(data)
+            self.playout.put_quiet(seq)
+        elif kind == self._payload or kind == g711.ULAW or kind == g711.ALAW:
+            self._sound_came(data, seq)
+        elif kind == _COMFORT:
+            self.playout.put_quiet(seq)
+        else:
+            self.foreign += 1
+        return True
+
+    def _sound_came(self, data, seq):
+        # Packets with extensions, padding or CSRC are rare, and cut to size.
+        if data[0] != 0x80:
+            data = _plain(data)
+        late = self.playout.late
+        self.playout.put(data, seq)
+        if self.playout.late != late:
+            self.stats.discarded()
+
+    def _event_came(self, data):
+        digit = self._digits.take(data, 12, len(data))
+        if digit and self.on_digit:
+            self.on_digit(digit)
+
+
+def _plain(data):
+    """An RTP packet without CSRC, extension and padding. Allocates."""
+    at = 12 + 4 * (data[0] & 15)
+    if data[0] & 0x10 and len(data) >= at + 4:
+        at += 4 + 4 * (data[at + 2] << 8 | data[at + 3])
+    end = len(data) - (data[-1] if data[0] & 0x20 else 0)
+    return b"\x80" + data[1:12] + data[at : max(at, end)]

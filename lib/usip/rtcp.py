@@ -1,0 +1,238 @@
+"""RTCP beside one RTP stream: SR or RR, SDES, BYE (RFC 3550 section 6)."""
+
+import random
+import struct
+import time
+
+from micropython import const
+
+_SR = const(200)
+_RR = const(201)
+_SDES = const(202)
+_BYE = const(203)
+_CNAME = const(1)
+_DATAGRAM = const(256)
+_SENT = const(28)  # octets of an SR without blocks, and of an RR
+_HEAD = const(8)
+_BLOCK = const(24)
+_ROOM = const(52)  # for the longest report before SDES
+_MEAN_MS = const(4104)  # 5 s / 1.21828 (A.7)
+_LATEST_S = const(60)  # a round trip that is longer is none
+
+# Seconds from 1900 to the port's own epoch, in two halves of 16 bits.
+_HIGH, _LOW = (0xBC17, 0xC200) if time.gmtime(0)[0] == 2000 else (0x83AA, 0x7E80)
+
+
+class Wall:
+    """NTP time in halves, from ticks: seconds `high`, `low`, and a fraction `part`, `rest`.
+
+    `clock` has time_ns and ticks_us. tick() must come at least every 8 minutes.
+    """
+
+    def __init__(self, clock):
+        now = clock.time_ns()
+        seconds = now // 1000000000 + (_HIGH << 16 | _LOW)
+        self.high = seconds >> 16 & 0xFFFF
+        self.low = seconds & 0xFFFF
+        self.part = self.rest = 0
+        self._us = now // 1000 % 1000000
+        self._clock = clock
+        self._ticks = clock.ticks_us()
+
+    def tick(self):
+        now = self._clock.ticks_us()
+        us = self._us + max(self._clock.ticks_diff(now, self._ticks), 0)
+        self._ticks = now
+        while us >= 1000000:
+            us -= 1000000
+            self.low = self.low + 1 & 0xFFFF
+            if not self.low:
+                self.high = self.high + 1 & 0xFFFF
+        self._us = us
+        # us * 2^32 / 10^6 in two steps, each under 2^30.
+        self.part = us * 1024 // 15625
+        self.rest = us * 1024 % 15625 * 65536 // 15625
+
+
+class Rtcp:
+    """Reports on a Sender and on the RtpStats of what comes back.
+
+    `sock` may be None: then nothing is sent. `cname` is our name in SDES. What the peer's
+    reports say of our stream is in `remote_fraction` (1/256), `remote_lost`,
+    `remote_jitter` (timestamp units), all -1 before there was one, and `rtt_ms`, -1 if unknown.
+    `sent`, `received` and `invalid` count datagrams; `left` is True after the peer's BYE.
+
+    Making one allocates, and so does start(); poll() only what the socket's recv() does.
+    """
+
+    def __init__(self, sock, ready, clock, cname, sender):
+        self.sent = self.received = self.invalid = 0
+        self._sock = sock
+        self._ready = ready
+        self._clock = clock
+        self.sender = sender
+        self._stats = None
+        self._wall = None
+        self._peer = None
+        self._due = 0
+        self._was_sent = 0
+        self._out = bytearray(_ROOM) + _described(cname)
+        view = memoryview(self._out)
+        self._views = {n: view[_ROOM - n :] for n in (8, 28, 32, 52)}
+        self._clear()
+
+    def _clear(self):
+        self.remote_fraction = self.remote_lost = self.remote_jitter = self.rtt_ms = -1
+        self.left = False
+
+    def start(self, peer, stats):
+        """Reports to the socket address `peer` of what `stats` counts. First after some 2.5 s."""
+        if self._peer is None:
+            self._clear()
+            self._wall = Wall(self._clock)
+            self._was_sent = self.sender.sent
+            self._due = self._clock.ticks_add(self._clock.ticks_ms(), self._interval() // 2)
+        self._peer = peer
+        self._stats = stats
+
+    def stop(self):
+        """Says BYE."""
+        if self._peer is not None and self._sock:
+            self._report(True)
+        self._peer = None
+
+    def poll(self):
+        """Sends the report that is due, and takes in one."""
+        if self._peer is None or not self._sock:
+            return
+        if self._clock.ticks_diff(self._clock.ticks_ms(), self._due) >= 0:
+            self._due = self._clock.ticks_add(self._clock.ticks_ms(), self._interval())
+            self._report(False)
+        if self._ready():
+            data = self._take()
+            if data is not None:
+                self._read(data)
+
+    def _interval(self):
+        return _MEAN_MS * (512 + random.getrandbits(10)) // 1024
+
+    # What is sent: the report is written before SDES, which has a fixed place, so that the
+    # datagram is one of four views that are made once.
+
+    def _report(self, leaves):
+        self._wall.tick()
+        sends = self.sender.sent != self._was_sent
+        self._was_sent = self.sender.sent
+        blocks = 1 if self._stats.heard else 0
+        n = (_SENT if sends else _HEAD) + _BLOCK * blocks
+        at = _ROOM - n
+        self._out[at] = 0x80 | blocks
+        self._out[at + 1] = _SR if sends else _RR
+        struct.pack_into(">H", self._out, at + 2, n // 4 - 1)
+        self._put_ssrc(at + 4)
+        self._put_ssrc(_ROOM + 4)
+        if sends:
+            self._put_sent(at + 8)
+        if blocks:
+            self._stats.block(self._out, _ROOM - _BLOCK, self._clock.ticks_us())
+        self._send(self._views[n], leaves)
+
+    def _put_ssrc(self, at):
+        struct.pack_into(">HH", self._out, at, self.sender.ssrc_high, self.sender.ssrc_low)
+
+    def _put_sent(self, at):
+        wall = self._wall
+        struct.pack_into(">HHHH", self._out, at, wall.high, wall.low, wall.part, wall.rest)
+        self.sender.stamp_into(self._out, at + 8)
+        struct.pack_into(">II", self._out, at + 12, self.sender.sent, self.sender.octets)
+
+    def _send(self, report, leaves):
+        if leaves:
+            bye = struct.pack(">BBH", 0x81, _BYE, 1) + bytes(report[4:8])
+            report = bytes(report) + bye
+        if self._put(report):
+            self.sent += 1
+
+    def _put(self, report):
+        try:
+            return self._sock.sendto(report, self._peer)
+        except OSError:
+            return 0
+
+    # What comes.
+
+    def _take(self):
+        try:
+            return self._sock.recv(_DATAGRAM)
+        except (OSError, MemoryError):
+            return None
+
+    def _read(self, data):
+        if not _valid(data):
+            self.invalid += 1
+            return
+        self.received += 1
+        at = 0
+        while at < len(data):
+            n = (data[at + 2] << 8 | data[at + 3]) * 4 + 4
+            self._read_one(data, at, n)
+            at += n
+
+    def _read_one(self, data, at, n):
+        kind = data[at + 1]
+        if kind == _SR and n >= _SENT:
+            self._stats.sent_report(data, at + 8, self._clock.ticks_us())
+            self._read_blocks(data, at + _SENT, data[at] & 31, at + n)
+        elif kind == _RR:
+            self._read_blocks(data, at + _HEAD, data[at] & 31, at + n)
+        elif kind == _BYE:
+            self.left = True
+
+    def _read_blocks(self, data, at, blocks, end):
+        while blocks and at + _BLOCK <= end:
+            high, low = data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]
+            if high == self.sender.ssrc_high and low == self.sender.ssrc_low:
+                self._read_block(data, at)
+            at += _BLOCK
+            blocks -= 1
+
+    def _read_block(self, data, at):
+        self.remote_fraction = data[at + 4]
+        lost = data[at + 5] << 16 | data[at + 6] << 8 | data[at + 7]
+        self.remote_lost = lost - 0x1000000 if lost & 0x800000 else lost
+        # Its high byte can not be in use by a peer that is well, and would be an object here.
+        self.remote_jitter = (data[at + 12] & 0x1F) << 24 | data[at + 13] << 16
+        self.remote_jitter |= data[at + 14] << 8 | data[at + 15]
+        self._wall.tick()
+        self._round_trip(data, at + 16)
+
+    def _round_trip(self, data, at):
+        # Now - LSR - DLSR, in 1/65536 s (6.4.1), as seconds and parts.
+        if not (data[at] or data[at + 1] or data[at + 2] or data[at + 3]):
+            return
+        s = self._wall.low - (data[at] << 8 | data[at + 1]) - (data[at + 4] << 8 | data[at + 5])
+        part = self._wall.part - (data[at + 2] << 8 | data[at + 3])
+        part -= data[at + 6] << 8 | data[at + 7]
+        while part < 0:
+            part += 65536
+            s -= 1
+        if s & 0xFFFF < _LATEST_S:
+            self.rtt_ms = (s & 0xFFFF) * 1000 + (part * 1000 >> 16)
+
+
+def _valid(data):
+    # A.2: version 2, SR or RR first, lengths that add up.
+    at = 0
+    while at + 8 <= len(data) and data[at] >> 6 == 2:
+        if not at and data[1] != _SR and data[1] != _RR:
+            return False
+        at += (data[at + 2] << 8 | data[at + 3]) * 4 + 4
+    return at > 0 and at == len(data)
+
+
+def _described(cname):
+    """An SDES packet of one chunk: SSRC (patched later) and CNAME (6.5, A.4)."""
+    text = cname.encode()[:255]
+    chunk = bytes(4) + struct.pack("BB", _CNAME, len(text)) + text
+    chunk += bytes(4 - len(chunk) % 4)  # at least one 0 ends it
+    return struct.pack(">BBH", 0x81, _SDES, len(chunk) // 4) + chunk
