@@ -9,12 +9,15 @@ from uhep_tools.sim import free_udp_ports
 SCRIPT = """
 import sys
 import device, micropython, phone
-from usip import g711, net, rtp
+from usip import net, rtp
+from usip.audio import Echo, Tone
 
 class Clock:
     now = 0
     def ticks_ms(self):
         return self.now
+    def ticks_us(self):
+        return self.now * 1000
     def ticks_add(self, a, b):
         return a + b
     def ticks_diff(self, a, b):
@@ -34,21 +37,41 @@ def asked(what):
 sip, near, far, port = map(int, sys.argv[1:])
 clock = Clock()
 here, there = net.udp("127.0.0.1", near), net.udp("127.0.0.1", far)
-stream = rtp.Stream(here, net.ready(here), g711.tone(400), clock)
-stream.start(net.resolve("127.0.0.1", far))
+stream = rtp.Stream(here, net.ready(here), Tone(400), clock)
+
+class Agreed:
+    payload = codec = 0
+    event = None
+    sends = receives = True
+
+stream.start(net.resolve("127.0.0.1", far), Agreed)
 
 def packet():
     clock.now += 20
     stream.poll()
 
 print("sent", asked(packet))
-print("count", stream.sent)
+print("count", stream.sender.sent)
 
-def received():
-    there.sendto(b"\\x80" + bytes(171), net.resolve("127.0.0.1", near))
-    stream.poll()
+arrived = bytearray(b"\\x80" + bytes(171))
+back = net.resolve("127.0.0.1", near)
+stream.audio = Echo()
 
-print("received", asked(received))
+def talk(seq=[0]):
+    seq[0] += 1
+    arrived[2] = seq[0] >> 8 & 255
+    arrived[3] = seq[0] & 255
+    there.sendto(arrived, back)
+    packet()
+
+talk()
+assert stream.latched
+there.sendto(arrived, back)
+before = micropython.mem_total()
+here.recv(512)
+print("recv", micropython.mem_total() - before)
+print("talk", asked(talk))
+print("played", stream.playout.played)
 settings = device.validate({"sip_port": sip, "rtp_port": port})
 idle = phone.Phone(settings, None, "127.0.0.1")
 print("idle", asked(idle.poll))
@@ -69,5 +92,6 @@ def test_sending_rtp_and_waiting_ask_for_nothing(micropython, tmp_path):
     figures = {words[0]: int(words[1]) for words in lines if len(words) == 2}
     assert figures["sent"] == 0 and figures["idle"] == 0, done.stdout + done.stderr
     assert figures["count"] > 1000
-    # recv() has to allocate; so this shows that the instrument sees what is asked.
-    assert figures["received"] >= 1000 * 512
+    # Sound both ways: what recv() asks for, which has to allocate, and nothing more.
+    assert figures["recv"] >= 512 and figures["played"] > 1000
+    assert figures["talk"] == 1000 * figures["recv"], done.stdout

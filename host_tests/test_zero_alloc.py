@@ -107,6 +107,20 @@ def test_frames_fit_the_stack(micropython):
     assert large <= {(file, name) for file, names in MAY_BE_LARGE.items() for name in names}
 
 
+# Of the RTP path of usip: what makes a Stream, or sends a BYE.
+USIP_MAY_BE_LARGE = {("rtp.py", "__init__"), ("rtp.py", "<module>"), ("rtcp.py", "<module>")}
+
+
+def test_frames_of_the_rtp_path_fit_the_stack(micropython):
+    names = ["rtp", "rtcp", "sender", "events", "playout", "tones", "audio", "g711", "_plain"]
+    found = frames(micropython, ROOT / "lib", *[f"usip.{n}" for n in names])
+    ours = [one for one in found if one[0] in {f"{n}.py" for n in names}]
+    # uhep has a _plain.py as well: its own may be large where MAY_BE_LARGE says so.
+    may = USIP_MAY_BE_LARGE | {("_plain.py", name) for name in MAY_BE_LARGE["_plain.py"]}
+    assert {f"{n}.py" for n in names} <= {file for file, _, _ in ours}
+    assert {(file, name) for file, name, words in ours if words > 11} <= may
+
+
 def test_a_large_frame_is_seen(micropython, tmp_path):
     (tmp_path / "wide.py").write_text(
         "def wide(a, b, c, d, e, f, g, h, i, j):\n    return a + b\ndef narrow(a):\n    return a\n"

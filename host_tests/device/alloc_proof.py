@@ -20,6 +20,7 @@ if "plain" in sys.argv[1:]:
     sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
 
 import alloc_quality
+import alloc_rtp
 import alloc_stream
 from capture_doubles import CONFIG, Ticks
 from uhep import IN, LOG, OUT, RTCP, UDP, Agent
@@ -604,7 +605,8 @@ def net(step):
     return b - a
 
 
-for case in CASES + alloc_stream.cases(agent, INVITE) + alloc_quality.cases(agent):
+MORE = alloc_stream.cases(agent, INVITE) + alloc_quality.cases(agent) + alloc_rtp.CASES
+for case in CASES + MORE:
     if case in (real_socket, real_connection) and sys.platform == "webassembly":
         continue
     step = case()

@@ -370,7 +370,9 @@ def test_a_microphone_is_the_clock():
         ends = Ends()
         ends.stream.audio = microphone = Microphone(ends.clock, rate)
         ends.start()
-        packets = ends.run(20000)
+        packets = []
+        for _ in range(100):
+            packets += ends.run(200)
         assert abs(len(packets) - 1000 * rate) <= 4
         assert microphone.waiting <= 3
         assert set(steps(packets, 2)) == {160} and ends.stream.sender.skipped == 0

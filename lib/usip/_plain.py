@@ -1,15 +1,20 @@
 """The work on samples in bytecode, for interpreters without the native emitter.
 
-Samples are 16 bits, signed, little endian, `n` of them in a bytearray. `law` is 0 for u-law,
-and 8, as its payload type, for A-law.
+Samples are 16 bits, signed, little endian, 160 of them in a bytearray. `law` is 0 for u-law,
+and 8, as its payload type, for A-law. Frames are small: over 11 words they come from the heap.
 """
 
 
-def encode(law, pcm, out, at, n):
+def encode(law, pcm, out, at):
     """G.711 codes of the samples in pcm, to out[at:]."""
-    one = alaw if law else ulaw
-    for i in range(n):
-        out[at + i] = one(pcm[2 * i] | pcm[2 * i + 1] << 8)
+    i = 160
+    while i:
+        i -= 1
+        out[at + i] = _code(law, pcm[2 * i] | pcm[2 * i + 1] << 8)
+
+
+def _code(law, s):
+    return alaw(s) if law else ulaw(s)
 
 
 def ulaw(s):
@@ -38,11 +43,18 @@ def alaw(s):
     return (e << 4 | (s >> max(e, 1)) & 15) ^ mask
 
 
-def decode(law, data, at, n, pcm, to):
-    """Samples of the n codes data[at:], to sample number `to` of pcm."""
-    one = from_alaw if law else from_ulaw
-    for i in range(n):
-        put(pcm, to + i, one(data[at + i]))
+def decode(data, pcm, job):
+    """Samples of G.711 codes. `job` is an array of law, where in `data`, how many, and to which
+    sample of pcm."""
+    i = job[2]
+    while i:
+        i -= 1
+        s = _sample(job[0], data[job[1] + i])
+        put(pcm, job[3] + i, s)
+
+
+def _sample(law, code):
+    return from_alaw(code) if law else from_ulaw(code)
 
 
 def from_ulaw(c):
@@ -69,17 +81,29 @@ def get(pcm, i):
     return s - 0x10000 if s & 0x8000 else s
 
 
-def halve(pcm, n):
+def halve(pcm):
     """6 dB less, towards 0."""
-    for i in range(n):
-        s = get(pcm, i)
-        put(pcm, i, s >> 1 if s >= 0 else -(-s >> 1))
+    i = 160
+    while i:
+        i -= 1
+        put(pcm, i, _half(get(pcm, i)))
 
 
-def mix(pcm, n, sine, state):
+def _half(s):
+    return s >> 1 if s >= 0 else -(-s >> 1)
+
+
+def mix(pcm, sine, state):
     """Two tones added up. `sine` is a period in 256 samples, `state` an array of 16 bits:
     phase and step of the one and of the other, in 1/65536 of a period."""
-    for i in range(n):
-        put(pcm, i, get(sine, state[0] >> 8) + get(sine, state[2] >> 8))
-        state[0] = (state[0] + state[1]) & 0xFFFF
-        state[2] = (state[2] + state[3]) & 0xFFFF
+    i = 0
+    while i < 160:
+        put(pcm, i, _two(sine, state))
+        i += 1
+
+
+def _two(sine, state):
+    s = get(sine, state[0] >> 8) + get(sine, state[2] >> 8)
+    state[0] = (state[0] + state[1]) & 0xFFFF
+    state[2] = (state[2] + state[3]) & 0xFFFF
+    return s

@@ -1,12 +1,13 @@
-"""The work on samples in machine code; _plain.py does the same in bytecode."""
+"""The work on samples in machine code; _plain.py does the same in bytecode, and says what."""
 
 import micropython
 
 
 @micropython.viper
-def encode(law: int, pcm: ptr16, out: ptr8, at: int, n: int):
+def encode(law: int, pcm: ptr16, out: ptr8, at: int):
+    end = at + 160
     i = 0
-    while i < n:
+    while at < end:
         s = pcm[i]
         if law:
             mask = 0xD5
@@ -18,7 +19,7 @@ def encode(law: int, pcm: ptr16, out: ptr8, at: int, n: int):
             while s >> (e + 5):
                 e += 1
             s = (s >> 1) & 15 if e < 2 else (s >> e) & 15
-            out[at + i] = (e << 4 | s) ^ mask
+            out[at] = (e << 4 | s) ^ mask
         else:
             mask = 0xFF
             if s & 0x8000:
@@ -30,15 +31,19 @@ def encode(law: int, pcm: ptr16, out: ptr8, at: int, n: int):
             e = 0
             while s >> (e + 8):
                 e += 1
-            out[at + i] = (e << 4 | (s >> (e + 3)) & 15) ^ mask
+            out[at] = (e << 4 | (s >> (e + 3)) & 15) ^ mask
         i += 1
+        at += 1
 
 
 @micropython.viper
-def decode(law: int, data: ptr8, at: int, n: int, pcm: ptr16, to: int):
-    i = 0
-    while i < n:
-        c = data[at + i]
+def decode(data: ptr8, pcm: ptr16, job: ptr16):
+    law = job[0]
+    at = job[1]
+    end = at + job[2]
+    to = job[3]
+    while at < end:
+        c = data[at]
         if law:
             c ^= 0x55
             e = (c >> 4) & 7
@@ -51,14 +56,15 @@ def decode(law: int, data: ptr8, at: int, n: int, pcm: ptr16, to: int):
             s = ((((c & 15) << 3) + 132) << ((c >> 4) & 7)) - 132
             if c & 0x80:
                 s = 0 - s
-        pcm[to + i] = s & 0xFFFF
-        i += 1
+        pcm[to] = s & 0xFFFF
+        at += 1
+        to += 1
 
 
 @micropython.viper
-def halve(pcm: ptr16, n: int):
+def halve(pcm: ptr16):
     i = 0
-    while i < n:
+    while i < 160:
         s = pcm[i]
         if s & 0x8000:
             s = 0x10000 - ((0x10000 - s) >> 1)
@@ -69,11 +75,11 @@ def halve(pcm: ptr16, n: int):
 
 
 @micropython.viper
-def mix(pcm: ptr16, n: int, sine: ptr16, state: ptr16):
+def mix(pcm: ptr16, sine: ptr16, state: ptr16):
     i = 0
     a = state[0]
     b = state[2]
-    while i < n:
+    while i < 160:
         pcm[i] = (sine[a >> 8] + sine[b >> 8]) & 0xFFFF
         a = (a + state[1]) & 0xFFFF
         b = (b + state[3]) & 0xFFFF

@@ -1,5 +1,7 @@
 """The jitter buffer: packets as the network brings them in, 20 ms of sound each 20 ms out."""
 
+from array import array
+
 from micropython import const
 
 from usip import g711
@@ -39,6 +41,7 @@ class Playout:
         self.played = self.late = self.overrun = self.duplicates = 0
         self.concealed = self.dropped = 0
         self._slots = [None] * _SLOTS
+        self._job = array("H", (0, 0, 0, 0))  # what g711.decode() is to do
         self.reset()
 
     def reset(self):
@@ -114,36 +117,47 @@ class Playout:
             self.concealed += 1
             return self._fade()
         self._stretched = 0
+        self._job[3] = 0
         if len(data) - self._from - _HEADER < g711.SAMPLES:
             return self._gather()
-        self._sound(data, g711.SAMPLES, 0)
+        self._sound(data, g711.SAMPLES)
         return True
 
     def _gather(self):
         # Packets of other than 20 ms: pieces, until a frame is full.
-        had = 0
-        while had < g711.SAMPLES:
+        job = self._job
+        while job[3] < g711.SAMPLES:
             data = self._slots[self._next % _SLOTS]
-            n = min(len(data) - self._from - _HEADER, g711.SAMPLES - had) if data else 0
+            n = min(len(data) - self._from - _HEADER, g711.SAMPLES - job[3]) if data else 0
             if n > 0:
-                self._sound(data, n, had)
-                had += n
+                self._sound(data, n)
             else:
                 if data is not None:
                     self._forget()
                 break
-        if not had:
+        if not job[3]:
             self._faded = _FADED
             return False
-        if had < g711.SAMPLES:
-            g711.decode(self._law, g711.SILENCE[self._law], 0, g711.SAMPLES - had, self.pcm, had)
+        if job[3] < g711.SAMPLES:
+            self._fill()
         return True
 
-    def _sound(self, data, n, to):
-        law = data[1] & 0x7F
-        if law != g711.ULAW and law != g711.ALAW:
-            law = self._law
-        g711.decode(law, data, self._from + _HEADER, n, self.pcm, to)
+    def _fill(self):
+        job = self._job
+        job[0] = job[1] = 0
+        job[2] = g711.SAMPLES - job[3]
+        g711.decode(g711.SILENCE[g711.ULAW], self.pcm, job)
+
+    def _sound(self, data, n):
+        # n samples of the packet that is played, to where the last ones ended.
+        job = self._job
+        job[0] = data[1] & 0x7F
+        if job[0] != g711.ULAW and job[0] != g711.ALAW:
+            job[0] = self._law
+        job[1] = self._from + _HEADER
+        job[2] = n
+        g711.decode(data, self.pcm, job)
+        job[3] += n
         self._faded = 0
         self._from += n
         if self._from + _HEADER >= len(data):
@@ -177,7 +191,7 @@ class Playout:
         if self._faded >= _FADED:
             return False
         self._faded += 1
-        g711.halve(self.pcm, g711.SAMPLES)
+        g711.halve(self.pcm)
         return True
 
     def _deepen(self):

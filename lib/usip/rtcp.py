@@ -123,26 +123,27 @@ class Rtcp:
         self._wall.tick()
         sends = self.sender.sent != self._was_sent
         self._was_sent = self.sender.sent
-        blocks = 1 if self._stats.heard else 0
-        n = (_SENT if sends else _HEAD) + _BLOCK * blocks
-        at = _ROOM - n
-        self._out[at] = 0x80 | blocks
-        self._out[at + 1] = _SR if sends else _RR
-        struct.pack_into(">H", self._out, at + 2, n // 4 - 1)
-        self._put_ssrc(at + 4)
-        self._put_ssrc(_ROOM + 4)
+        n = (_SENT if sends else _HEAD) + (_BLOCK if self._stats.heard else 0)
+        self._put_head(_ROOM - n, _SR if sends else _RR)
         if sends:
-            self._put_sent(at + 8)
-        if blocks:
+            self._put_sent(_ROOM - n + 8)
+        if self._stats.heard:
             self._stats.block(self._out, _ROOM - _BLOCK, self._clock.ticks_us())
         self._send(self._views[n], leaves)
+
+    def _put_head(self, at, kind):
+        self._out[at] = 0x81 if self._stats.heard else 0x80
+        self._out[at + 1] = kind
+        struct.pack_into(">H", self._out, at + 2, (_ROOM - at) // 4 - 1)
+        self._put_ssrc(at + 4)
+        self._put_ssrc(_ROOM + 4)
 
     def _put_ssrc(self, at):
         struct.pack_into(">HH", self._out, at, self.sender.ssrc_high, self.sender.ssrc_low)
 
     def _put_sent(self, at):
-        wall = self._wall
-        struct.pack_into(">HHHH", self._out, at, wall.high, wall.low, wall.part, wall.rest)
+        struct.pack_into(">HH", self._out, at, self._wall.high, self._wall.low)
+        struct.pack_into(">HH", self._out, at + 4, self._wall.part, self._wall.rest)
         self.sender.stamp_into(self._out, at + 8)
         struct.pack_into(">II", self._out, at + 12, self.sender.sent, self.sender.octets)
 
@@ -182,19 +183,21 @@ class Rtcp:
         kind = data[at + 1]
         if kind == _SR and n >= _SENT:
             self._stats.sent_report(data, at + 8, self._clock.ticks_us())
-            self._read_blocks(data, at + _SENT, data[at] & 31, at + n)
+            self._read_blocks(data, at + _SENT, at + n)
         elif kind == _RR:
-            self._read_blocks(data, at + _HEAD, data[at] & 31, at + n)
+            self._read_blocks(data, at + _HEAD, at + n)
         elif kind == _BYE:
             self.left = True
 
-    def _read_blocks(self, data, at, blocks, end):
-        while blocks and at + _BLOCK <= end:
-            high, low = data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]
-            if high == self.sender.ssrc_high and low == self.sender.ssrc_low:
+    def _read_blocks(self, data, at, end):
+        while at + _BLOCK <= end:
+            if self._is_ours(data, at):
                 self._read_block(data, at)
             at += _BLOCK
-            blocks -= 1
+
+    def _is_ours(self, data, at):
+        high, low = data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]
+        return high == self.sender.ssrc_high and low == self.sender.ssrc_low
 
     def _read_block(self, data, at):
         self.remote_fraction = data[at + 4]

@@ -74,7 +74,7 @@ class Sender:
         if pcm is None:
             struct.pack_into("160s", packet, _HEADER, g711.SILENCE[self._law])
         else:
-            g711.encode(self._law, pcm, packet, _HEADER, g711.SAMPLES)
+            g711.encode(self._law, pcm, packet, _HEADER)
         packet[1] = self._payload | (_MARKER if self._mark else 0)
         struct.pack_into(">HHH", packet, 2, self.seq, self.stamp_high, self.stamp_low)
         self._count(self._put(packet), g711.SAMPLES)

@@ -69,7 +69,7 @@ class Tones:
                 self._next()
         if not sounds:
             return None
-        g711.mix(self._pcm, g711.SAMPLES, self._sine, self._state)
+        g711.mix(self._pcm, self._sine, self._state)
         return self._pcm
 
     def _next(self):
