@@ -1,11 +1,14 @@
 """SIP over one UDP socket (RFC 3261 section 18, symmetric responses of RFC 3581), and the way
 to SIP over TCP and to DNS where a device has them."""
 
+import gc
+
 from micropython import const
 
 from usip import header, message, net, parse
 
 _DATAGRAM = const(4096)
+_SMALL = const(1536)
 _LARGE = const(1300)  # 18.1.1: what is larger goes over TCP
 
 
@@ -118,7 +121,19 @@ class Transport:
     def _take(self):
         try:
             data, source = self._sock.recvfrom(_DATAGRAM)
-        except (OSError, MemoryError):  # nothing after all, ICMP about an earlier one, no room
+        except OSError:  # nothing after all, ICMP about an earlier one
+            return None
+        except MemoryError:
+            return self._take_small()
+        return self.read(data, source)
+
+    def _take_small(self):
+        # The heap has no hole that large. What is longer than this is cut: a message that can
+        # not be read is dropped, but one that stays in the socket stops all that follow.
+        gc.collect()
+        try:
+            data, source = self._sock.recvfrom(_SMALL)
+        except (OSError, MemoryError):
             return None
         return self.read(data, source)
 
