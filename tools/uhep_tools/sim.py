@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from uhep_tools.emulated import code
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAP = "96K"
 PERSONALITIES = sorted(p.stem for p in ROOT.glob("firmware/keys/[a-z]*.py"))
@@ -120,7 +122,7 @@ class Device:
         self._process = subprocess.Popen(
             command,
             cwd=self.state,
-            env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"},
+            env={**os.environ, "MICROPYPATH": code()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
