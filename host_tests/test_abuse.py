@@ -172,6 +172,7 @@ def test_largest_frames_whole_and_unfinished(store, transport):
     ):
         for _ in range(20):
             stack.enter_context(connect(server, transport)).sendall(raw * 2 + raw[:-1])
+        until(lambda: server.counters.rejected["slow-frame"] == 20)
         until(lambda: server.counters.open == 2)
         assert server.counters.rejected == {"family": 40, "slow-frame": 20}
 

@@ -151,6 +151,7 @@ def test_front_own_tcp(micropython, tmp_path):
             transport="tcp",
             profile="kamailio",
             max_packet=16383,
+            status_s=0,
         )
         seen = front.wait_rows("seen", len(captures))
         rows = receiver.wait_rows("sip_capture", len(messages.CALL + messages.CALL_V6))

@@ -73,4 +73,4 @@ def send(micropython, folder, address, captures, truncated=0, **config):
     stats = json.loads(done.stdout)
     expected = {"captured": len(captures), "sent": len(captures), "errors": 0}
     expected["truncated"] = truncated
-    assert {name: stats[name] for name in expected} == expected
+    assert {name: stats[name] for name in expected} == expected, stats
