@@ -168,6 +168,37 @@ def dropping_the_newest():
     return step
 
 
+class Flood:
+    """OPTIONS, reports and calls into a full ring; some of them leave."""
+
+    options = INVITE.replace(b"INVITE sip", b"OPTIONS sip")
+
+    def __init__(self):
+        self.agent = agent(queue_bytes=4096)
+        self.sip = self.agent.flow(*V4)
+        self.report = self.agent.flow(*V4, kind=RTCP)
+        self.outs = self.agent._out, self.agent._out[:2] + (Sink(False).write,)
+        self.turn = 0
+
+    def step(self):
+        self.turn = self.turn + 1 & 15
+        self.agent._out = self.outs[self.turn > 0]
+        self.agent.capture(self.sip, OUT, self.options, 300)
+        self.agent.capture(self.report, OUT, INVITE, 200, b"c")
+        if self.turn & 3:
+            self.agent.capture(self.sip, OUT, INVITE, 500)
+        self.agent.poll()
+
+
+def sacrificing():
+    flood = Flood()
+    for _ in range(100):
+        flood.step()
+    s = flood.agent.stats()
+    assert s["dropped_oldest_0"] and s["dropped_oldest_1"] and s["sent"], s
+    return flood.step
+
+
 def cut_empty_and_too_big():
     a = agent(max_packet=600)
     flow = a.flow(*V4)
@@ -537,6 +568,7 @@ CASES = (
     given_id_from_a_bytearray,
     wrapping_and_dropping_the_oldest,
     dropping_the_newest,
+    sacrificing,
     cut_empty_and_too_big,
     a_report_with_chunks,
     disabled,

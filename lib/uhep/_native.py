@@ -37,6 +37,8 @@ _STATUS = const(26)
 _CLASS = const(27)
 _IDS = const(28)
 _NEW = const(29)
+_FIRST = const(30)
+_NUMBER = const(31)
 
 _SLACK = const(256)
 _BURST = const(4)
@@ -60,6 +62,13 @@ def drain(st: ptr32, at: int, left: int, ring, write) -> int:
             st[_AT] = st[_AT] + at
             st[_LEFT] = left
             break
+        at = st[_FIRST]
+        left = _NUMBER + r[st[_SIZE] + at]
+        st[left] = st[left] - 1
+        at += 1
+        if at == st[_SIZE] >> 6:
+            at = 0
+        st[_FIRST] = at
         at = st[_TAIL]
         left = (r[at + 4] << 8 | r[at + 5]) + 3 & -4
         st[_USED] = st[_USED] - left
@@ -290,6 +299,14 @@ def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) 
     st[_USED] = k
     if k > st[_PEAK_BYTES]:
         st[_PEAK_BYTES] = k
+    k = st[_CLASS]
+    n = _NUMBER + k
+    st[n] = st[n] + 1
+    i = st[_SIZE]
+    n = st[_FIRST] + st[_COUNT]
+    if n >= i >> 6:
+        n -= i >> 6
+    ring[i + n] = k
     k = st[_COUNT] + 1
     st[_COUNT] = k
     if k > st[_PEAK_RECORDS]:
@@ -358,6 +375,20 @@ def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) 
     ptr8(i)[4] = n >> 8
     ptr8(i)[5] = n
     return at + total - payload
+
+
+@micropython.viper
+def slide(ring: ptr8, at: int, n: int, by: int):
+    # Moves n octets by `by`: whole words, the last first if they go up.
+    at += int(ring)
+    step = 4
+    if by > 0:
+        at += n - 4
+        step = -4
+    while n > 0:
+        ptr32(at + by)[0] = ptr32(at)[0]
+        at += step
+        n -= 4
 
 
 @micropython.native

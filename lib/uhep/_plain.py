@@ -200,7 +200,19 @@ def _place(st, total):
     return 0
 
 
-def _room(st, total, n):
+def slide(r, at, n, by):
+    # Moves n octets by `by`, the last first if they go up.
+    step = 1
+    if by > 0:
+        at += n - 1
+        step = -1
+    while n:
+        r[at + by] = r[at]
+        at += step
+        n -= 1
+
+
+def _room(st, ring, total, n):
     # The same with the books kept; -2: larger than the ring.
     if total + _SLACK > st[_SIZE] or n <= 0:
         return -2
@@ -212,6 +224,7 @@ def _room(st, total, n):
     st[_HEAD] = n + total
     st[_USED] += total
     st[_PEAK_BYTES] = max(st[_PEAK_BYTES], st[_USED])
+    ring.enter()
     st[_COUNT] += 1
     st[_PEAK_RECORDS] = max(st[_PEAK_RECORDS], st[_COUNT])
     st[_QUEUED] = (st[_QUEUED] + 1) & _WRAP
@@ -246,9 +259,10 @@ def _frame(self, n):
     if not at:
         return -3
     total = _clip(self, at, n)
-    n = _room(self._st, total, n)
+    n = _room(self._st, self.ring, total, n)
     if n < 0:
         return n
+    self.clock.tick(1)
     pack_into(self._flow.form, self._ring, n, self._head)
     pack_into(">H", self._ring, n + 4, total)
     if not self._st[_ZERO]:
@@ -291,7 +305,6 @@ def _stored(self):
 
 
 def _store(self, buf, n):
-    self.clock.tick(1)
     at = _frame(self, n)
     while at < 0:
         if not self._room(at, n):

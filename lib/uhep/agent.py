@@ -12,24 +12,11 @@ from uhep.ring import SendRing
 # The hot path: machine code where the interpreter can make it, else bytecode (CPython, no
 # native emitter, .mpy for another chip).
 try:
-    from uhep._native import begins, capture, poll
+    from uhep._native import begins, capture, poll, slide
 except (ImportError, SyntaxError, ValueError, NameError):
-    from uhep._plain import begins, capture, poll
+    from uhep._plain import begins, capture, poll, slide
 
 _CLOCK_MS = const(1000)  # how often to look whether somebody has set the time
-
-# Counters in the order of the state array, from 11 on; see ring.py.
-_COUNTERS = (
-    "high_water_bytes",
-    "high_water_records",
-    "truncated",
-    "queued",
-    "dropped_oldest",
-    "dropped_newest",
-    "too_big",
-    "unwanted",
-    "empty",
-)
 
 
 class Agent:
@@ -71,7 +58,8 @@ class Agent:
             self.tail = chunk(14, c["capture_password"].encode())
         if c["capture_name"]:
             self.tail += chunk(19, c["capture_name"].encode())
-        self.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], c["drop"] == "oldest")
+        oldest = c["drop"] == "oldest"
+        self.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], oldest, slide)
         self.clock = Clock(ring, ticks, c["before_time"] == "zero")
         # Kamailio takes every kind that it does not know for SIP.
         self.unwanted = (34, 35) if c["profile"] == "kamailio" else ()
@@ -84,14 +72,13 @@ class Agent:
         self._formats = ring.formats
         self._out = (ring.st, ring.buf, None)
         self._asked = ticks_ms()
-        self._stats = {}
+        self._fill = None
         self.link = link or module.link(self, c)
         if "status_s" in c:
             from uhep.extras import attach
 
             attach(self, c)
         self.clock.sync()
-        self.stats()
 
     capture = capture
     poll = poll
@@ -112,27 +99,17 @@ class Agent:
             self._cid = name
 
     def stats(self):
-        """Counters as a dict, which is made once and filled again on each call.
+        """Counters as a dict, which the first call makes and each fills again.
 
         captured = queued + dropped_newest + too_big + empty + unwanted, and
-        queued = sent + dropped_oldest + waiting.
+        queued = sent + dropped_oldest + waiting. What was lost stands there by class too:
+        dropped_oldest_0 to _3 and so on, see uhep.ring.
         """
-        d = self._stats
-        st = self._st
-        for i in range(len(_COUNTERS)):
-            d[_COUNTERS[i]] = st[11 + i]
-        d["waiting"] = st[3]
-        d["waiting_bytes"] = st[6]
-        d["sent"] = st[14] - st[15] - st[3]
-        i = st[16] + st[17] + st[18] + st[19]
-        d["captured"] = st[14] + i
-        d["dropped"] = st[15] + i
-        d["errors"] = self.link.errors
-        d["refused"] = self.link.refused
-        d["unconfirmed"] = self.link.unconfirmed
-        d["connects"] = self.link.opened
-        d["clock_set"] = self.clock.is_set
-        return d
+        if not self._fill:
+            from uhep.stats import Stats
+
+            self._fill = Stats(self).fill
+        return self._fill()
 
     def close(self):
         """Stop capturing and close the socket. What is still queued stays so."""
@@ -147,7 +124,10 @@ class Agent:
         # if it may now.
         if why == -1 and self.ring.evict():
             return True
-        self._st[19 if n <= 0 else 15 - why] += 1
+        st = self._st
+        st[19 if n <= 0 else 15 - why] += 1
+        if n > 0 and why > -3:
+            st[35 - 4 * why + st[27]] += 1
         return False
 
     def _begins(self, buf, n):

@@ -25,6 +25,7 @@ _WRAP = const(0x1FFFFFFF)
 _OWN = ("clock_set",)  # of stats(): the same for both
 # Counted before a packet is copied, so that both collectors miss it.
 _BEFORE = ("truncated", "too_big", "unwanted", "empty", "dropped")
+_BEFORE += ("too_big_0", "too_big_1", "too_big_2", "too_big_3")
 
 
 class Copy(Guard):
@@ -100,6 +101,7 @@ class Copy(Guard):
     def _put(self, queue, at, total):
         to = self._room(queue, total)
         if to >= 0:
+            queue.ring.enter()
             _count(queue.ring.st, to, total)
             total += at
             queue.mover.move(to, self._ring.buf, at, total)

@@ -5,8 +5,6 @@ from array import array
 
 from uhep.port import const
 
-_TAIL = const(1)
-_EVICTED = const(15)
 _HI = const(20)
 _LO = const(21)
 _US = const(22)
@@ -26,16 +24,16 @@ class Gap:
     """
 
     def __init__(self, agent):
-        """Stands before `agent`'s `_room` from now on."""
+        """Stands before `agent`'s `_room` from now on, and hears what its ring evicts."""
         self._ring = agent.ring
         self._clock = agent.clock
         self._room = agent._room
         self._ids = bytearray(_CALLS * _OCTETS)
         self._sizes = bytearray(_CALLS)
-        self._at = self._was = 0
         self.span = array("i", [0] * 6)  # stamps of the first and the last, as the clock's
         self.clear()
         agent._room = self.room
+        self._ring.lost = self._evicted
 
     def clear(self):
         self.lost = self.calls = 0
@@ -43,11 +41,7 @@ class Gap:
 
     def room(self, why, n):
         """As the agent's: a packet did not fit."""
-        self._at = self._ring.st[_TAIL]
-        self._was = self._ring.st[_EVICTED]
         if self._room(why, n):
-            if self._ring.st[_EVICTED] != self._was:
-                self._evicted(self._at)  # its octets are still there
             return True
         if why == -1:
             self._newest(self._clock._ring.st)
