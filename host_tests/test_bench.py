@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 from uhep_tools.cli import app
 
-AGENT = ("capture_poll", "capture", "capture_given", "capture_no_id", "disabled")
+AGENT = ("capture_poll", "capture", "capture_given", "capture_no_id", "capture_redact")
+AGENT += ("capture_users", "disabled")
 OTHERS = ("write", "capture_poll_sink", "naive", "naive_sendto", "sendto", "tapped_sendto")
 
 

@@ -520,6 +520,35 @@ def copies():
     return step
 
 
+REGISTER = (
+    b"REGISTER sip:192.0.2.20 SIP/2.0\r\n"
+    b"From: <sip:alice@192.0.2.10>;tag=9f\r\nTo: <sip:alice@192.0.2.10>\r\n"
+    b"Call-ID: 1@192.0.2.10\r\nCSeq: 2 REGISTER\r\n"
+    b'Authorization: Digest username="alice", realm="a", nonce="5f3a", uri="sip:192.0.2.20",\r\n'
+    b' response="6629fae49393a05397450978507c4ef1", cnonce="0a4f113b", qop=auth, nc=00000001\r\n'
+    b"Content-Length: 0\r\n\r\n"
+)
+SDES = b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9|2^20\r\n"
+
+
+def redacted():
+    a = agent(
+        redact=["auth", "keys", "message", "dtmf", "users"], redact_salt="sesame open", status_s=0
+    )
+    flow = a.flow(*V4)
+    text = b"MESSAGE" + INVITE[6:]
+    keys = INVITE + SDES
+
+    def step():
+        a.capture(flow, OUT, REGISTER, len(REGISTER))
+        a.capture(flow, OUT, text, len(text))
+        a.capture(flow, IN, keys, len(keys))
+        a.poll()
+
+    step()
+    return step
+
+
 def two():
     config = dict(CONFIG)
     config["collectors"] = "copy"
@@ -587,6 +616,7 @@ CASES = (
     real_connection,
     status_lines,
     copies,
+    redacted,
     bad_object,
     bad_big_int,
     bad_frame,

@@ -87,7 +87,7 @@ def _plain(config):
 
 
 def _error(key, value, right):
-    value = "that" if key == "capture_password" else repr(value)
+    value = "that" if key in ("capture_password", "redact_salt") else repr(value)
     raise ConfigError("%s: %s is not possible; use %s" % (key, value, right))
 
 

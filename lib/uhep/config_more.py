@@ -33,11 +33,27 @@ def _spool(value):
     return wrong(value)
 
 
+def _redact(value):
+    if not value:
+        return None if value in ([], ()) else "a list"
+    from uhep.redact import wrong
+
+    return wrong(value)
+
+
+def _salt(value):
+    return None if value == "" or isinstance(value, str) and len(value) >= 8 else _SALT
+
+
+_SALT = "a text of at least 8 characters, the same on all devices that shall agree"
+
 # As in uhep.config; a function gives what would be right, or None.
 KEYS = {
     "spool": (None, _spool),
     "spool_per_s": (50, (1, 1000)),
     "status_s": (60, (0, 86400)),
+    "redact": ([], _redact),
+    "redact_salt": ("", _salt),
     "collectors": ("failover", ["failover", "copy"]),
     "failback_s": (300, (10, 86400)),
     "dns": ("", _server),
@@ -63,6 +79,8 @@ def agree(full):
         # Each collector has a ring of that size; the one before these holds a packet.
         full["copy_bytes"] = full["queue_bytes"]
         full["queue_bytes"] = full["max_packet"] + 512
+    if "users" in full["redact"] and not full["redact_salt"]:
+        return "redact_salt", _SALT
     return _agree_tls(full)
 
 

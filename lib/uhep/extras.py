@@ -14,6 +14,10 @@ def attach(agent, c):
         from uhep.outage import Outage
 
         Outage(agent, c)
+    if c["redact"]:
+        from uhep.redact import Redact
+
+        Redact(agent, c["redact"], c["redact_salt"])
     if c["status_s"]:
         from uhep.status import Status
 

@@ -12,6 +12,8 @@ _ROWS = {
     "capture": "capture",
     "capture_given": "  with the Call-ID given",
     "capture_no_id": "  without correlation id",
+    "capture_redact": "  redacted: auth, keys, ...",
+    "capture_users": "  and users",
     "disabled": "  of a disabled agent",
     "naive": "naive b''.join encoder",
     "naive_sendto": "  and sendto",

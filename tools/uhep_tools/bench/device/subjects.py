@@ -9,6 +9,7 @@ from uhep import LOG, OUT, SIP, Agent
 from uhep.tap import tap
 
 _STAMPS = ((42, 46), (52, 56))  # where a packet's seconds and microseconds are
+_SECRETS = ["auth", "keys", "message", "dtmf"]
 _ROUND = 65536  # octets: a ring that holds a round of packets
 
 # run(n) does n packets. queue: the agent whose ring it fills, or None. arrives: octets that
@@ -41,6 +42,9 @@ def make(receiver):
     packet = _packet(receiver, buf)
     own, given, other, both, off, tapped = [_agent(receiver, Sink(), _ROUND) for _ in range(6)]
     off.enabled = False
+    redact = _agent(receiver, Sink(), _ROUND, redact=_SECRETS, status_s=0)
+    kinds, salt = _SECRETS + ["users"], "a salt of the bench"
+    users = _agent(receiver, Sink(), _ROUND, redact=kinds, redact_salt=salt, status_s=0)
     to = address(receiver.port)
     hep = len(packet)
     sip = len(buf)
@@ -51,6 +55,8 @@ def make(receiver):
         Subject("capture_given", _capture_given(given, buf), given, 0),
         Subject("capture_no_id", _capture(other, buf, LOG), other, 0),
         Subject("capture_poll_sink", _capture_poll(both, buf), both, 0),
+        Subject("capture_redact", _capture(redact, buf), redact, 0),
+        Subject("capture_users", _capture(users, buf), users, 0),
         Subject("disabled", _capture(off, buf), off, 0),
         Subject("naive", _naive(buf), None, 0),
         Subject("naive_sendto", _naive_sendto(buf, sender(), to), None, hep),
@@ -59,7 +65,7 @@ def make(receiver):
     )
 
 
-def _agent(receiver, link=None, queue_bytes=8192):
+def _agent(receiver, link=None, queue_bytes=8192, **more):
     config = {
         "capture_address": "%s:%d" % (HOST, receiver.port),
         "capture_id": NODE,
@@ -67,6 +73,7 @@ def _agent(receiver, link=None, queue_bytes=8192):
         "capture_password": KEY,
         "queue_bytes": queue_bytes,
     }
+    config.update(more)
     agent = Agent(config, link=link)
     agent.poll()  # opens the link
     return agent
