@@ -549,6 +549,37 @@ def redacted():
     return step
 
 
+def triggered():
+    a = agent(trigger_s=2, trigger_after_s=2, status_s=0, queue_bytes=16384)
+    a.keep = ms = Ticks()
+    trigger = a._guard
+    trigger._ticks = ms
+    trigger._due = trigger._until = 0
+    flow = a.flow(*V4)
+    rest = INVITE[INVITE.find(b"\r\n") :]
+    said = (b"SIP/2.0 200 OK" + rest, b"ACK" + INVITE[6:], b"SIP/2.0 503 No" + rest)
+    calls = [0]
+
+    def step():
+        a.keep.now = a.keep.now + 700 & 0x1FFFFFFF
+        a.ticks.now = a.ticks.now + 700000 & 0x1FFFFFFF
+        calls[0] += 1
+        a.capture(flow, OUT, INVITE, 600)
+        a.capture(flow, IN, said[0], 600)
+        if calls[0] % 3:
+            a.capture(flow, OUT, said[1], 600)
+        if calls[0] % 12 == 0:
+            a.capture(flow, IN, said[2], 600)
+        a.poll()
+        a.stats()
+
+    for _ in range(40):
+        step()
+    s = a.stats()
+    assert s["triggers"] >= 3 and s["expired"] > 5 and s["sent"] > 10, s
+    return step
+
+
 def two():
     config = dict(CONFIG)
     config["collectors"] = "copy"
@@ -617,6 +648,7 @@ CASES = (
     status_lines,
     copies,
     redacted,
+    triggered,
     bad_object,
     bad_big_int,
     bad_frame,

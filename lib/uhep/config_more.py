@@ -54,6 +54,9 @@ KEYS = {
     "status_s": (60, (0, 86400)),
     "redact": ([], _redact),
     "redact_salt": ("", _salt),
+    "trigger_s": (0, (0, 3600)),
+    "trigger_after_s": (30, (1, 3600)),
+    "trigger_mos": (0, (0, 450)),
     "collectors": ("failover", ["failover", "copy"]),
     "failback_s": (300, (10, 86400)),
     "dns": ("", _server),
@@ -81,6 +84,8 @@ def agree(full):
         full["queue_bytes"] = full["max_packet"] + 512
     if "users" in full["redact"] and not full["redact_salt"]:
         return "redact_salt", _SALT
+    if full["trigger_s"] and full["spool"]:
+        return "trigger_s", "0 with a spool: what is not asked for is not kept"
     return _agree_tls(full)
 
 

@@ -55,7 +55,8 @@ class Copy(Guard):
             own["queue_bytes"] = own.pop("copy_bytes")
             own["collectors"] = "failover"
             own["enabled"] = True
-            own["status_s"] = 0
+            own["status_s"] = own["trigger_s"] = 0  # these are the front's
+            own["redact"] = []
             if i and spool:
                 own["spool"] = {"path": spool["path"] + ".second", "blocks": spool["blocks"]}
             queue = make(own)
@@ -68,9 +69,15 @@ class Copy(Guard):
         agent.link = self
         agent.poll = self.poll
         agent.stats = self.stats
-        second = self.queues[1].stats()
-        self._names = [(key, "copy_" + key) for key in second if key not in _OWN]
+        self._names = []
+        for key in self.queues[1].stats():
+            if key not in _OWN:
+                self.second(key)
         agent.stats()
+
+    def second(self, key):
+        """Tell this counter of the second collector as well, as copy_..."""
+        self._names.append((key, "copy_" + key))
 
     def _hear(self, queue):
         linked = queue._linked

@@ -18,6 +18,10 @@ def attach(agent, c):
         from uhep.redact import Redact
 
         Redact(agent, c["redact"], c["redact_salt"])
+    if c["trigger_s"]:
+        from uhep.trigger import Trigger
+
+        Trigger(agent, c)
     if c["status_s"]:
         from uhep.status import Status
 
