@@ -153,3 +153,20 @@ def proxy(folder, collector, phones, *defines, rtpengine=0):
     args = [*command(config, folder), *(f"-A{define}" for define in defines)]
     with running(args, folder, [("udp", port), ("tcp", port)], name="kamailio-trace"):
         yield port
+
+
+@contextmanager
+def registrar(folder, port=None, nonce_s=300, least_s=5):
+    """Kamailio as registrar and proxy of uhep.test, without HEP. Yields its port."""
+    port = port or free_port()
+    config = fill(
+        "kamailio_registrar.cfg",
+        folder / "registrar.cfg",
+        port=port,
+        nonce_s=nonce_s,
+        least_s=least_s,
+    )
+    with running(
+        command(config, folder), folder, [("udp", port), ("tcp", port)], name="kamailio-registrar"
+    ):
+        yield port

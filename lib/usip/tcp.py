@@ -28,6 +28,7 @@ class Tcp:
         self.wrap = wrap
         self.on_lost = None
         self.opened = 0
+        self.unsent = 0
         self._open = open
         self._listener = listener
         self._comes = net.ready(listener) if listener else None
@@ -95,6 +96,7 @@ class Connection:
         self._connected = False
         self._since = tcp.clock.ticks_ms()
         self._out = b""
+        self._waiting = 0  # messages in there
         self._in = b""
         self._doomed = False
 
@@ -106,6 +108,7 @@ class Connection:
             self.lose()
             raise OSError(105)
         self._out += data
+        self._waiting += 1
         self._flush()
 
     def poll(self):
@@ -127,6 +130,10 @@ class Connection:
         if not self.broken:
             self.broken = True
             self._sock.close()
+            # A transaction may keep us for a while: not what a tap has in memory.
+            self._sock = self._readable = self._writable = None
+            self._in = self._out = b""
+            self._tcp.unsent += self._waiting
             self._tcp.lost(self)
 
     def _flush(self):
@@ -138,9 +145,15 @@ class Connection:
                 return
             self._connected = True
             if self._tcp.wrap:
-                self._sock = self._tcp.wrap(self._sock, self.remote)
+                self._wrap()
         if self._out:
             self._write()
+
+    def _wrap(self):
+        try:
+            self._sock = self._tcp.wrap(self._sock, self.remote)
+        except MemoryError:  # one connection too many
+            self.lose()
 
     def _write(self):
         try:
@@ -150,10 +163,14 @@ class Connection:
                 self.lose()
             return
         self._out = self._out[sent or 0 :]
+        if not self._out:
+            self._waiting = 0
 
     def _take(self):
         try:
             data = self._sock.recv(_PIECE)
+        except MemoryError:  # later, perhaps
+            return
         except OSError as error:
             if error.args[0] not in _AGAIN:
                 self.lose()

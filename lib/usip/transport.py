@@ -146,7 +146,7 @@ class Transport:
             self.dropped += 1
             self._refuse(bad, source)
             return None
-        except (ValueError, IndexError, OSError):
+        except (ValueError, IndexError, OSError, MemoryError):
             self.dropped += 1
             return None
         self.received += 1
