@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 
 from conftest import ROOT
+from uhep_tools import emulated
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import find_micropython, heap_option
 from uhep_tools.store import Store
@@ -23,10 +24,10 @@ class Phone:
     def __init__(self, settings):
         self.port = settings["port"]
         self.lines = []
-        heap = "256K" if settings.get("tcp") else "160K"  # a tapped connection takes 11 KB
+        heap = "160K" if settings.get("tcp") else "96K"  # a tapped connection takes 11 KB
         self.process = subprocess.Popen(
             [find_micropython(), "-X", heap_option(heap), str(_SCRIPT), json.dumps(settings)],
-            env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{_SCRIPT.parent}:.frozen"},
+            env={**os.environ, "MICROPYPATH": f"{emulated.code()}:{_SCRIPT.parent}"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

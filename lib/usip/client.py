@@ -110,9 +110,13 @@ class Client(Transaction):
             if self._invite:
                 self._send()  # the ACK, for an answer that came again
         elif self._invite and response.status < 300:
-            if self._state != _ACCEPTED:
+            first = self._state != _ACCEPTED
+            if first:
                 self._finish(_ACCEPTED, _GIVE_UP_MS)
             self.user.on_response(self, response)
+            if first:
+                self._data = None
+                self._slim()
         elif self._state != _ACCEPTED:
             self._finish(_COMPLETED, _GIVE_UP_MS if self._invite else _T4_MS)
             if self._invite:
@@ -120,8 +124,11 @@ class Client(Transaction):
                 ack.replace("to", response.get("to"))
                 self._data = ack.encode()
                 self._send()
+            else:
+                self._data = None
             if not self._layer.challenged(self, response):
                 self.user.on_response(self, response)
+            self._slim()
 
     def _proceed(self):
         # Ringing may take as long as it likes, unless a CANCEL has set a limit.

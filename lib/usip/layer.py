@@ -194,6 +194,7 @@ class Ack:
             self.request.push("via", self._layer.transport.via(self._branch, address))
             self._data = self.request.encode()
             self._address = address
+            self.request = None
         self._layer.transport.send(self._data, self._address)
         return True
 

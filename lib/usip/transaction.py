@@ -21,6 +21,9 @@ _ACCEPTED = const(2)  # a 2xx to INVITE
 _COMPLETED = const(3)  # any other final response
 _OVER = const(4)
 
+# What is asked of a request after its end, to send an ACK or to know it again.
+_KEPT = ("call-id", "from", "cseq", "authorization", "proxy-authorization")
+
 
 class Transaction:
     """What both sides share: the bytes to send again, when, and when it all ends."""
@@ -62,6 +65,12 @@ class Transaction:
             self._repeat_in(self._longer())
             self._send()
         return self._state != _OVER
+
+    def _slim(self):
+        """Lets go of most of the request: a transaction that is settled stays for 32 s."""
+        request = message.Message(self.request.method, self.request.uri)
+        request.fields = [field for field in self.request.fields if field[0] in _KEPT]
+        self.request = request
 
     def _send(self):
         self._layer.transport.send(self._data, self.address)
@@ -111,6 +120,7 @@ class Server(Transaction):
                 self._repeat_in(_T1_MS)
         else:
             self._linger(_GIVE_UP_MS)
+        self._slim()
 
     def on_message(self, _):
         """The request came again: so does the answer."""
@@ -121,6 +131,7 @@ class Server(Transaction):
         """The peer has the final response; what is left absorbs late repetitions."""
         if self._interval or is_tcp(self.address):
             self._interval = 0
+            self._data = None
             self._linger(_T4_MS if self._state == _COMPLETED else _GIVE_UP_MS)
 
     def _longer(self):
