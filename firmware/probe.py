@@ -23,7 +23,11 @@ def run(settings, agent):
 
     `agent` is the capture agent, or None.
     """
-    probe = Probe(settings, agent, port.online(settings), secret("probe.key"))
+    try:
+        probe = Probe(settings, agent, port.online(settings), secret("probe.key"))
+    except ValueError as error:
+        print("device.json: %s" % error)
+        return
     while probe.poll():
         port.poll()
         time.sleep_ms(1)

@@ -47,7 +47,14 @@ def run(settings, agent):
     """
     if not agent:
         return
-    sock, ethernet = packets(settings["interface"], settings["promiscuous"])
+    try:
+        sock, ethernet = packets(settings["interface"], settings["promiscuous"])
+    except ValueError as error:
+        print("device.json: %s" % error)
+        return
+    except OSError as error:
+        print("%s can not listen, which takes root on Linux: %s" % (settings["name"], error))
+        return
     sniffer = Sniffer(settings, agent, sock, ethernet)
     print("%s listens on %s" % (settings["name"], settings["interface"]))
     while sniffer.poll():

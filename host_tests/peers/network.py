@@ -9,6 +9,7 @@ import pytest
 from conftest import REQUIRE_PEERS
 
 _CLONE_NEWNET = 0x40000000
+_CLONE_NEWNS = 0x20000
 ADDRESS = "192.0.2.1"  # beside 127.0.0.1: what a program takes for the address of the machine
 
 
@@ -23,6 +24,14 @@ def _enter():
         "route add default dev lo",
     ):
         subprocess.run(["ip", *command.split()], check=True, timeout=10)
+
+
+def own_sys():
+    """Mounts a /sys that shows this network, within `isolated`: else it is the machine's."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert not libc.unshare(_CLONE_NEWNS), os.strerror(ctypes.get_errno())
+    for command in ("mount --make-rprivate /", "mount -t sysfs sysfs /sys"):
+        subprocess.run(command.split(), check=True, timeout=10)
 
 
 def isolated(function):
