@@ -4,7 +4,7 @@ import asyncio
 import socket
 
 from capture_doubles import field
-from real_sockets import HOST, at, free_port, udp
+from real_sockets import HOST, at, free_port, pair, udp
 
 README = (__file__.rpartition("/")[0] or ".") + "/../../lib/uhep/README.md"
 ASKED = b"OPTIONS sip:x SIP/2.0\r\nCall-ID: asked\r\nContent-Length: 0\r\n\r\n"
@@ -70,6 +70,33 @@ def test_wrap_a_socket():
     collector.close(names["agent"])
 
 
+def test_wrap_a_connection():
+    collector = Collector()
+    names = collector.example("Wrap a connection")
+    client, server, port = pair()
+    turns = []
+
+    def stack(sock):
+        turns.append(len(turns))
+        if len(turns) == 1:
+            server.send(ASKED + b"\r\n\r\n")
+            assert sock.recv(20) == ASKED[:20]
+        elif len(turns) == 2:
+            assert sock.recv(2048) == ASKED[20:] + b"\r\n\r\n"
+        else:
+            sock.send(ANSWERED)
+        return len(turns) < 4
+
+    sock = names["main"](stack, client, ("192.0.2.20", port))
+    assert sock is client and server.recv(2048).startswith(ANSWERED)
+    while names["agent"].poll() or names["agent"].stats()["waiting"]:
+        pass
+    collector.check(("192.0.2.10", 5060))
+    client.close()
+    server.close()
+    collector.close(names["agent"])
+
+
 def test_call_from_a_hook():
     collector = Collector()
     names = collector.example("Call from a hook")
@@ -80,6 +107,9 @@ def test_call_from_a_hook():
         pass
     for _ in range(2):
         collector.check(("192.0.2.10", 5060))
+    for number in range(100):
+        names["trace"].sent(ANSWERED, ("192.0.2.20", number))
+    assert len(names["trace"].flows) <= 8
     collector.close(names["agent"])
 
 
