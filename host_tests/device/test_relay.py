@@ -1,5 +1,7 @@
 """lib/usip/relay.py: what a proxy must do to each kind of message (RFC 3261 16)."""
 
+import random
+
 from relay_doubles import (
     CONTACT,
     DESK,
@@ -13,6 +15,7 @@ from relay_doubles import (
     tcp,
     way,
 )
+from rfc4475 import messages
 from usip.lines import Lines
 from usip.ways import PHONE, SERVER
 
@@ -433,3 +436,32 @@ def test_addresses_of_ipv6():
     uri = m.get("contact").split("<")[1].split(">")[0]
     m, hop = gone(r.take(request("INVITE", uri), (SERVER, False, "2001:db8::9", 5060)))
     assert hop == phone and m.uri == "sip:d@[2001:db8::21]"
+
+
+def test_no_mutated_message_raises():
+    r = relay()
+    uri = registered(r)
+    invite, answer = called(r)
+    seeds = [data for _, data in messages()]
+    seeds += [invite, answer, response(invite, 200), request("INVITE", uri, *way(invite))]
+    pieces = [b"\r\n", b"\n ", b",", b'"', b"<", b">", b";", b":", b"@", b"\0", b"\xff", b"%"]
+    pieces += [b"\nVia:", b"\nRoute: <sip:192.0.2.5;lr>", b"\nl: -1", b" SIP/2.0", b";uhep="]
+    random.seed(1)
+    sources = (DESK, PBX, tcp(DESK), tcp(PBX))
+    said = 0
+    for number in range(1500):
+        data = seeds[number % len(seeds)]
+        for _ in range(1 + random.getrandbits(2)):
+            at = random.getrandbits(12) % len(data)
+            piece = pieces[random.getrandbits(8) % len(pieces)]
+            data = data[:at] + piece + data[at + random.getrandbits(3) :]
+        if not random.getrandbits(3):
+            data = data[: random.getrandbits(12) % len(data)]
+        went = r.take(data, sources[random.getrandbits(2)])
+        if went:
+            said += 1
+            Lines(went[0])  # what leaves is a message
+            r.unsent(went[0])
+    assert said > 300
+    assert r.malformed > 100
+    assert len(r._repeats) <= 16

@@ -106,7 +106,7 @@ class Lines:
         if len(words) < 2 or words[-1][:4].upper() != "SIP/":
             raise ValueError("not a SIP start line")
         self.method = words[0]
-        if len(words) == 3:
+        if len(words) == 3 and "/" not in self.method:
             self.uri = words[1]
         else:
             self.fault = 400
