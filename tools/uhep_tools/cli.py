@@ -6,7 +6,7 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
-from uhep_tools.commands import bench, decode, demo, expect, image, serve, show, sim
+from uhep_tools.commands import bench, decode, demo, expect, image, load, serve, show, sim
 
 app = typer.Typer(
     name="uhep",
@@ -22,6 +22,7 @@ app.command("decode")(decode.command)
 app.command("demo")(demo.command)
 app.command("expect")(expect.command)
 app.command("image")(image.command)
+app.command("load")(load.command)
 app.command("serve")(serve.command)
 app.command("show")(show.command)
 app.command("sim")(sim.command)

@@ -46,7 +46,7 @@ def connect(
     except sqlite3.Error as error:
         db.close()
         raise StoreError(f"{path} can not be used: {error}") from None
-    except StoreError:
+    except BaseException:
         db.close()
         raise
     return db

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from socket import AF_INET, AF_INET6, inet_ntop
+from typing import NamedTuple
 
 from uhep_tools import chunks as c
 from uhep_tools.faults import FAULTS, REMARKS, Fault, HepError
@@ -18,8 +19,7 @@ from uhep_tools.remarks import remarks
 __all__ = ["FAULTS", "REMARKS", "Chunk", "Fault", "HepError", "Packet", "decode"]
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One chunk as found. offset: of its header, from the packet's first octet."""
 
     offset: int
@@ -105,18 +105,24 @@ _FIELDS = {
 }
 
 
-def decode(data: bytes, strict: bool = True, max_inflate: int = 262144) -> Packet:
+def decode(
+    data: bytes, strict: bool = True, max_inflate: int = 262144, remark: bool = True
+) -> Packet:
     """Decode one packet: a whole datagram, or a frame that a StreamReader cut out.
 
     strict: raise HepError at the first fault. Otherwise go on as receivers do: any chunk may
     be missing, of duplicates the last wins, of a wrong length what is there is used, a number
     of the wrong width is ignored, and every fault is in the packet's lint. What is no HEP v3
     frame at all raises in both modes. max_inflate: octets a compressed payload may grow to.
+    remark: look also for what is lawful and yet wrong for some; a quarter of the time.
     """
     data = bytes(data)
     if len(data) < HEADER:
         raise HepError("too-short", 0, f"{len(data)} octets; a HEP header alone has {HEADER}")
-    return _Decoder(data, strict, max_inflate).decode()
+    out = _Decoder(data, strict, max_inflate).decode()
+    if remark:
+        out.lint += remarks(out)
+    return out
 
 
 class _Decoder:
@@ -148,7 +154,6 @@ class _Decoder:
         self.check_complete()
         self.check_addresses()
         self.take_payload()
-        out.lint += remarks(out)
         return out
 
     def note(self, name: str, offset: int, sentence: str) -> None:

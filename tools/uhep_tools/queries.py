@@ -154,6 +154,11 @@ class Queries:
         values = [*(agent or ()), *([before] if before else []), limit]
         return [Message(*row) for row in self._query(sql, *values)]
 
+    def newest_raw(self, limit: int) -> list[bytes]:
+        """The octets of the packets that came last."""
+        sql = "SELECT raw FROM packets ORDER BY id DESC LIMIT ?"
+        return [raw for (raw,) in self._query(sql, limit)]
+
     def last_of(self, node_id: int, node_name: str) -> Message | None:
         """The last packet of an agent, if it is one of the last 5,000 of all."""
         sql = (

@@ -7,14 +7,18 @@ from uhep_tools.hep import HepError
 from uhep_tools.words import text_of_raw
 
 _AT_ONCE = 2000  # packets, as many as are written at once at the most
+_AT_LEAST = 20
 _PAGES = 2000  # that are given back to the file system at once
+
+
+LEAST = 16 << 20  # octets: what there is beside the packets takes a few
 
 
 @dataclass(frozen=True)
 class Keep:
     """What is kept: packets that came in the last `seconds`, in `octets` of file; None: all.
 
-    The file grows by the write-ahead log beyond that, 64 MiB or one batch.
+    The file grows by the write-ahead log beyond that, 64 MiB or one batch. LEAST octets or more.
     """
 
     seconds: float | None = None
@@ -50,10 +54,12 @@ def _last_to_go(db: sqlite3.Connection, keep: Keep, now_us: int) -> int:
         cutoff = now_us - int(keep.seconds * 1_000_000)
         sql = "SELECT max(id) FROM (SELECT id, received_us FROM packets ORDER BY id LIMIT ?)"
         (last,) = db.execute(f"{sql} WHERE received_us < ?", (_AT_ONCE, cutoff)).fetchone()
-    if keep.octets is not None and used(db) > keep.octets:
-        sql = "SELECT max(id) FROM (SELECT id FROM packets ORDER BY id LIMIT ?)"
-        (over,) = db.execute(sql, (_AT_ONCE,)).fetchone()
-        last = max(last or 0, over or 0)
+    if keep.octets is not None and (octets := used(db)) > keep.octets:
+        first, newest = db.execute("SELECT min(id), max(id) FROM packets").fetchone()
+        if first is not None:
+            share = (newest - first + 1) * (octets - keep.octets) // octets
+            over = first + min(_AT_ONCE, max(_AT_LEAST, share)) - 1
+            last = max(last or 0, min(over, newest))
     return last or 0
 
 

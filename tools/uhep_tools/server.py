@@ -132,7 +132,7 @@ class Server:
     def take(self, raw: bytes, peer: str) -> bool:
         """Judge a whole datagram or frame; True if it is kept."""
         try:
-            packet = decode(raw)
+            packet = decode(raw, remark=False)
             if self._key is not None and not hmac.compare_digest(packet.key or b"", self._key):
                 found = "wrong" if packet.key else "absent"
                 raise HepError("auth-key", 0, f"the authentication key (0x000e) is {found}")

@@ -109,6 +109,34 @@ def _add_sum(table: Table, label: str, sums: list[dict]) -> None:
     table.add_row(f"{label}; goal {sums[0]['goal']:,}", *cells)
 
 
+def server_tables(server: dict) -> Iterator[Table]:
+    """Of bench.server.measure."""
+    table = Table(
+        title=f"HEP packets a second of {server['octets_a_packet']:.0f} octets before the first "
+        f"loss, {server['seconds']:g} s each",
+        title_justify="left",
+    )
+    table.add_column("")
+    table.add_column("a second", justify="right")
+    table.add_column("x bare reader", justify="right")
+    for name, key in (("uhep serve, UDP", "udp"), ("uhep serve, TCP", "tcp")):
+        table.add_row(name, f"{server[f'{key}_a_second']:,.0f}", f"{server[f'{key}_ratio']:.2f}")
+    table.add_row("bare UDP reader in Python", f"{server['bare_a_second']:,.0f}", "1")
+    yield table
+    if page := server["page"]:
+        file = page["file_octets"] / (1 << 20)
+        table = Table(
+            title=f"The page with {page['messages']:,} messages stored, {file:,.0f} MiB of file",
+            title_justify="left",
+        )
+        table.add_column("asked for")
+        table.add_column("ms", justify="right")
+        table.add_column("KiB", justify="right")
+        for name, figure in page["asked"].items():
+            table.add_row(name, f"{figure['ms']:.0f}", f"{figure['octets'] / 1024:.0f}")
+        yield table
+
+
 def _heap_table(heaps: dict) -> Table:
     table = Table(title="Octets of heap that stay, 32-bit build", title_justify="left")
     table.add_column("modules loaded from")

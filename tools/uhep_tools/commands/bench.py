@@ -9,9 +9,18 @@ _PIPE_WIDTH = 100  # columns where there is no terminal
 
 
 def command(
+    what: Annotated[
+        str, typer.Argument(help="agent, or server: the capture server of `uhep serve`.")
+    ] = "agent",
     rounds: Annotated[int, typer.Option(min=2, help="Rounds of 50 packets a figure.")] = 400,
     cost: Annotated[bool, typer.Option("--cost", help="Only time and memory a packet.")] = False,
     size: Annotated[bool, typer.Option("--size", help="Only octets of files and heap.")] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, help="server: how long each rate is offered.")
+    ] = 4.0,
+    messages: Annotated[
+        int, typer.Option(min=0, help="server: stored before its page is asked; 0: do not.")
+    ] = 100_000,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the figures as JSON; - : only that."),
@@ -25,6 +34,10 @@ def command(
 
     Size: the .mpy files that an agent imports, and the heap that it keeps on a 32-bit build
     (`make peers` installs that).
+
+    Server: packets a second that `uhep serve` takes before it loses the first, over UDP and
+    TCP, beside a UDP reader in Python that only counts; how fast and how large its pages are
+    with so many messages stored.
     """
     import json
 
@@ -33,7 +46,9 @@ def command(
     from uhep_tools.bench import report
     from uhep_tools.bench.cost import measure as measure_cost
     from uhep_tools.bench.machine import BenchError
+    from uhep_tools.bench.server import measure as measure_server
     from uhep_tools.bench.size import measure as measure_size
+    from uhep_tools.commands.progress import progress_bar
 
     quiet = str(json_file) == "-"
     console = Console(highlight=False, quiet=quiet)
@@ -45,13 +60,19 @@ def command(
             console.print(table)
             console.print()
 
+    if what not in ("agent", "server"):
+        _stop(f"{what!r} is nothing to measure; agent or server would be right")
     both = cost == size
     figures = {}
     try:
-        if cost or both:
+        if what == "server":
+            with progress_bar(quiet) as progress:
+                figures["server"] = measure_server(seconds, messages, progress)
+            show(report.server_tables(figures["server"]))
+        elif cost or both:
             figures["cost"] = measure_cost(rounds)
             show(report.cost_tables(figures["cost"]))
-        if size or both:
+        if what == "agent" and (size or both):
             figures["size"] = measure_size()
             show(report.size_tables(figures["size"]))
             if figures["size"]["left_out"]:

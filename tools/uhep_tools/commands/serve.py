@@ -65,8 +65,9 @@ def command(
     import asyncio
     import os
 
-    from uhep_tools.commands.renewing import renewing
+    from uhep_tools.commands.progress import renewing
     from uhep_tools.live import status_of
+    from uhep_tools.retention import LEAST
     from uhep_tools.server import DEFAULT_PORT, ListenError, Server
     from uhep_tools.store import Keep, Store, StoreError
     from uhep_tools.text import parse_endpoint, parse_size
@@ -90,6 +91,8 @@ def command(
         octets = None if keep_size == "all" else parse_size(keep_size)
     except ValueError as error:
         _stop(str(error))
+    if octets is not None and octets < LEAST:
+        _stop(f"--keep-size {keep_size}: 16M is the least")
     keep = Keep(None if keep_days is None else keep_days * 86400, octets)
     try:
         with renewing() as progress, Store(db, keep=keep, progress=progress) as store:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from uhep_tools.load.encode import Encoder
 
 PROXY = ("192.0.2.1", 5060)
+MEAN_PACKETS = 18  # of a call, about
 _FIRST_NODE = 3001
 _SDP = (
     "v=0\r\no=- {n} 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"

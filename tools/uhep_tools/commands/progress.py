@@ -1,4 +1,4 @@
-"""A progress bar while an older database is made one of this version."""
+"""Progress bars of what takes long."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,3 +26,14 @@ def renewing() -> Iterator[Callable[[int, int], None]]:
     finally:
         if tasks:
             bar.stop()
+
+
+@contextmanager
+def progress_bar(quiet: bool = False) -> Iterator[Callable[[str, float], None]]:
+    """progress(what is being done, how far it is, from 0 to 1) of several things in turn."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True, quiet=quiet), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, done: bar.update(task, description=what, completed=done)
