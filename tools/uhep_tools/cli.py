@@ -6,7 +6,7 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
-from uhep_tools.commands import bench, decode, demo, expect, image, load, serve, show, sim
+from uhep_tools.commands import bench, decode, demo, expect, image, load, serve, show, sim, watch
 
 app = typer.Typer(
     name="uhep",
@@ -26,6 +26,7 @@ app.command("load")(load.command)
 app.command("serve")(serve.command)
 app.command("show")(show.command)
 app.command("sim")(sim.command)
+app.command("watch")(watch.command)
 
 
 def main() -> None:

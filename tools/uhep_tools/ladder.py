@@ -22,9 +22,12 @@ _RESPONSES = {"1": "yellow", "2": "bold green", "3": "blue"}
 _STATES = {"calling": "yellow", "ringing": "yellow", "in call": "bold green", "waiting": "yellow"}
 
 
-def draw(call: Call, messages: list[Message], width: int = WIDTH) -> Text:
+def draw(
+    call: Call, messages: list[Message], width: int = WIDTH, chosen: int | None = None
+) -> Text:
     """The ladder of a call, from what Store.messages gives; no line is wider than width.
 
+    chosen: the number of an arrow that is to stand out, from 0.
     When the participants do not fit side by side, each message names both its ends instead.
     Returns a rich Text of several lines; its `plain` is the picture without colour.
     """
@@ -32,11 +35,14 @@ def draw(call: Call, messages: list[Message], width: int = WIDTH) -> Text:
     rungs = _Rungs(picture, width)
     lines = [*_title(call), Text(), *rungs.head()]
     start = previous = picture.arrows[0].message.stamp_us if picture.arrows else 0
-    for arrow in picture.arrows:
+    for number, arrow in enumerate(picture.arrows):
         stamp = arrow.message.stamp_us
         if stamp - previous >= _PAUSE_US:
             lines.append(rungs.blank("┊").text())
-        lines.append(rungs.arrow(arrow, stamp - start, stamp - previous))
+        line = rungs.arrow(arrow, stamp - start, stamp - previous)
+        if number == chosen:
+            line.stylize("reverse")
+        lines.append(line)
         previous = stamp
     lines += [*rungs.foot(), Text(), *_legend(picture, messages)]
     for line in lines:

@@ -159,14 +159,16 @@ class Queries:
         sql = "SELECT raw FROM packets ORDER BY id DESC LIMIT ?"
         return [raw for (raw,) in self._query(sql, limit)]
 
-    def last_of(self, node_id: int, node_name: str) -> Message | None:
-        """The last packet of an agent, if it is one of the last 5,000 of all."""
+    def clocks(self) -> dict[tuple[int, str], int]:
+        """{(node id, name): microseconds by which its stamp was ahead of our receipt}.
+
+        By the last packet of each agent that sent one of the last 5,000 of all.
+        """
         sql = (
-            f"SELECT {PACKETS.columns} FROM packets WHERE node_id = ? AND node_name = ?"
-            " AND id > (SELECT max(id) FROM packets) - 5000 ORDER BY id DESC LIMIT 1"
+            "SELECT node_id, node_name, stamp_us - received_us, max(id) FROM packets"
+            " WHERE id > (SELECT max(id) FROM packets) - 5000 GROUP BY node_id, node_name"
         )
-        rows = self._query(sql, node_id, node_name)
-        return Message(*rows[0]) if rows else None
+        return {(node, name): ahead for node, name, ahead, _ in self._query(sql)}
 
     def agents(self) -> list[Agent]:
         """All devices that ever sent a packet here, by node id."""

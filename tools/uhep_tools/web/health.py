@@ -53,11 +53,11 @@ def told(message: Message) -> dict[str, str]:
     return {key: printable(value.strip('"')) for key, value in _PAIR.findall(line)}
 
 
-def healths(queries: Queries) -> list[Health]:
-    """All devices, whoever was heard last first."""
-    types = queries.agent_types()
+def healths(queries: Queries, most: int = 200) -> list[Health]:
+    """The devices that were heard last, the latest first; at most so many."""
+    types, clocks = queries.agent_types(), queries.clocks()
     found = []
-    for agent in queries.agents():
+    for agent in sorted(queries.agents(), key=lambda one: -one.last_us)[:most]:
         key = (agent.node_id, agent.node_name)
         lines = queries.logs(_LINES, key) if LOG in types.get(key, {}) else []
         status = [(line, pairs) for line in lines if len(pairs := told(line)) > 2]
@@ -73,15 +73,11 @@ def healths(queries: Queries) -> list[Health]:
                 types=types.get(key, {}),
                 told=status[0][1] if status else {},
                 told_us=status[0][0].received_us if status else None,
-                clock_us=_clock(queries.last_of(*key)),
+                clock_us=clocks.get(key),
                 reboots=_reboots([pairs for _, pairs in status]),
             )
         )
-    return sorted(found, key=lambda one: -one.last_us)
-
-
-def _clock(message: Message | None) -> int | None:
-    return None if message is None else message.stamp_us - message.received_us
+    return found
 
 
 def _reboots(newest_first: list[dict[str, str]]) -> int:

@@ -19,6 +19,7 @@ from uhep_tools.web.view import show
 _CALLS = 100  # on one page
 _MESSAGES = 1000  # of one call that are drawn
 _LOGS = 200
+_ANY = 1 << 30  # agents: one of all
 _METHODS = ("INVITE", "REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE")
 _MOS = (("4.0", 400), ("3.6", 360), ("3.1", 310))
 
@@ -119,7 +120,9 @@ def agent(request: Request) -> HTMLResponse:
     """One device: what it told of itself."""
     node, name = request.query_params.get("node", ""), request.query_params.get("name", "")
     with Reader(request.app.state.path) as reader:
-        found = [one for one in healths(reader) if (str(one.node_id), one.name) == (node, name)]
+        found = [
+            one for one in healths(reader, _ANY) if (str(one.node_id), one.name) == (node, name)
+        ]
         if not found:
             raise HTTPException(404, "No such agent has sent anything.")
         lines = reader.logs(_LOGS, (found[0].node_id, name))
