@@ -83,7 +83,7 @@ def test_fleet(tmp_path, collector, cases):
     """emulated phones to sipcapture, 50 in soak: every packet that the agents sent is a row"""
     size = cases(6, 50)
     hep = {"capture_address": f"127.0.0.1:{collector.port}", "profile": "kamailio"}
-    with Fleet(size, tmp_path / "state", hep=hep, limit_s=240) as fleet:
+    with Fleet(size, tmp_path / "state", hep=hep, heap="256K", limit_s=240) as fleet:
         counts = fleet.wait(300)
     said, problems = summary(counts)
     assert problems == [], said

@@ -96,7 +96,9 @@ def test_demo_call(tmp_path, browser, monkeypatch):
         monkeypatch.setattr(demo, "Server", lambda *_, **__: _Joined(server))
         monkeypatch.setattr(demo, "in_thread", lambda joined: joined)
         thread = threading.Thread(
-            target=lambda: outcomes.append(demo.run(demo_store, tmp_path / "state", talk_ms=500))
+            target=lambda: outcomes.append(
+                demo.run(demo_store, tmp_path / "state", heap="256K", talk_ms=500)
+            )
         )
         thread.start()
         row = tab.get_by_role("link", name="alice to bob")

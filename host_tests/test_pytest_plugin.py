@@ -8,6 +8,8 @@ from uhep_tools.hep import decode
 from uhep_tools.matching import in_order, message, quality
 from uhep_tools.message import message as of_packet
 
+HEAP = "256K"  # what a board holds is not the question here
+
 
 def entries(raws=None):
     return [of_packet(decode(raw), raw, "127.0.0.1:9", 1) for raw in raws or captured()]
@@ -15,9 +17,9 @@ def entries(raws=None):
 
 def test_two_phones(hep_server, hep_device):
     """The fixtures as a user has them: two emulated phones, judged by what they captured."""
-    bob = hep_device("bob", quit_after_calls=1)
+    bob = hep_device("bob", heap=HEAP, quit_after_calls=1)
     uri = f"sip:bob@127.0.0.1:{bob.sip_port}"
-    alice = hep_device("alice", call=uri, talk_ms=300, quit_after_calls=1)
+    alice = hep_device("alice", heap=HEAP, call=uri, talk_ms=300, quit_after_calls=1)
     call = hep_server.wait_call(state="ended", from_user="alice", messages=14)
     assert call.agents == ["alice", "bob"] and call.to_user == "bob"
     call.in_order(message("INVITE"), message(180), message(200), message("ACK"), message("BYE"))

@@ -11,6 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+from uhep_tools.cli import app
+from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import (
     ROOT,
     Device,
@@ -19,6 +22,7 @@ from uhep_tools.sim import (
     free_udp_ports,
     heap_option,
 )
+from uhep_tools.store import Store
 
 TIMEOUT_S = 30
 UHEP = str(Path(sys.executable).parent / "uhep")
@@ -274,3 +278,29 @@ def test_the_meter_sees_what_a_capture_allocates(tmp_path):
     )
     frugal, wasteful = map(int, done.stdout.split())
     assert frugal == 0 and wasteful >= 1000
+
+
+def test_fleet_of_phones(tmp_path):
+    """--count: they call each other in pairs; what they counted together is what came."""
+    with Store(tmp_path / "hep.db") as store, in_thread(Server(store, port=0)) as server:
+        address = f"hep.capture_address=127.0.0.1:{server.port}"
+        args = ["sim", "phone", "--count", "4", "--state", str(tmp_path / "s"), "--set", address]
+        args += ["--heap", "256K"]
+        done = CliRunner().invoke(app, [*args, "--set", "talk_ms=300"])
+    assert done.exit_code == 0, done.output
+    assert (
+        f"4 devices, 4 talked; 14 SIP messages out, 14 in; captured {store.count()}" in done.output
+    )
+    calls = [call for call in store.calls(-1) if call.method == "INVITE"]
+    assert {call.agents[0] for call in calls} == {"phone-001", "phone-003"}
+    assert {call.state for call in calls} == {"ended"}
+
+
+def test_fleet_that_can_not_be(tmp_path):
+    for args, said in (
+        (["phone", "--count", "3"], "an even number can"),
+        (["phone", "alice", "--count", "2"], "names them itself"),
+        (["probe", "--count", "2"], "--count is for phones"),
+    ):
+        done = CliRunner().invoke(app, ["sim", *args, "--state", str(tmp_path)])
+        assert done.exit_code == 1 and said in done.output

@@ -35,6 +35,7 @@ class Fleet:
         """limit_s: after which each device ends, whatever became of its call."""
         if size < 2 or size % 2:
             raise SimError(f"{size} devices can not call each other in pairs; an even number can")
+        self.limit_s = limit_s
         ports = free_udp_ports(2 * size)
         names = [f"phone-{number:03}" for number in range(1, size + 1)]
         settings = {"talk_ms": 1000, "quit_after_calls": 1, "quit_after_ms": int(limit_s * 1000)}

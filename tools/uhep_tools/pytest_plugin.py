@@ -144,22 +144,24 @@ def hep_server(request, tmp_path):
 
 @pytest.fixture
 def hep_device(hep_server, tmp_path):
-    """hep_device(name, hep={...}, **device): a phone in the emulator that captures to hep_server.
+    """hep_device(name, hep={...}, heap="96K", **device): an emulated phone that is captured.
 
-    device, hep: settings of device.json and hep.json. It has free ports unless they are given,
-    and ends with the test. Returns a uhep_tools.sim.Device, whose wait() gives its counts.
+    device, hep: settings of device.json and hep.json. heap: that of its board. It has free
+    ports unless they are given, and ends with the test. Returns a uhep_tools.sim.Device, whose
+    wait() gives its counts.
     """
-    from uhep_tools.sim import Device, free_udp_ports
+    from uhep_tools.sim import HEAP, Device, free_udp_ports
 
     devices = []
 
-    def start(name: str, hep: dict | None = None, **device):
+    def start(name: str, hep: dict | None = None, heap: str = HEAP, **device):
         sip_port, rtp_port = free_udp_ports(2)
         made = Device(
             name,
             tmp_path / name,
             device={"sip_port": sip_port, "rtp_port": rtp_port} | device,
             hep={"capture_address": hep_server.address, "capture_name": name} | (hep or {}),
+            heap=heap,
         )
         devices.append(made)
         made.sip_port = device.get("sip_port", sip_port)

@@ -24,6 +24,14 @@ def command(
             help="A setting of device.json or, with hep., of hep.json; of all devices or one.",
         ),
     ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--count",
+            metavar="N",
+            help="A fleet of so many phones instead, which call each other in pairs.",
+        ),
+    ] = None,
     heap: Annotated[str, typer.Option(help="Heap of the board, as 96K.")] = "96K",
     state: Annotated[
         Path, typer.Option(help="Folder with a folder for each device, kept for the next run.")
@@ -35,6 +43,10 @@ def command(
     ports up. Try: uhep sim phone alice bob --set alice:call=sip:bob@127.0.0.1:5062
     --set alice:talk_ms=3000 --set hep.capture_address=127.0.0.1:9060
 
+    With --count 50, phone-001 calls phone-002 and so on, on free ports; each call lasts talk_ms,
+    1000 unless it is set, and what the agents counted together is told in the end. With --set
+    sip_server=HOST:PORT they register there and call by it.
+
     Ctrl-C ends it. Exit status: 0, or 1 if a device could not run or ended badly.
     """
     import signal
@@ -45,6 +57,11 @@ def command(
 
     if personality not in PERSONALITIES:
         _stop(f"there is no {personality!r}; there is: {', '.join(PERSONALITIES)}")
+    if size is not None:
+        if names or personality != "phone":
+            _stop("--count is for phones, and names them itself: uhep sim phone --count 50")
+        _fleet(size, settings or [], heap, state)
+        return
     names = names or [personality]
     if len(set(names)) < len(names):
         _stop("two devices have the same name")
@@ -75,6 +92,40 @@ def command(
     finally:
         for device in devices:
             device.kill()
+
+
+def _fleet(size: int, settings: list[str], heap: str, state: Path) -> None:
+    """Run it to its end, and tell what came of it."""
+    import signal
+
+    from rich.console import Console
+
+    from uhep_tools.commands.progress import progress_bar
+    from uhep_tools.fleet import Fleet, summary
+    from uhep_tools.sim import SimError
+
+    chosen = _chosen(settings, [""])[""]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        fleet = Fleet(size, state, device=chosen["device"], hep=chosen["hep"] or None, heap=heap)
+        with progress_bar() as progress:
+            progress(f"starting {size} phones", 0)
+            with fleet:
+                counts = fleet.wait(
+                    fleet.limit_s + 60,
+                    lambda ended, size: progress(f"{ended} of {size} have called", ended / size),
+                )
+    except SimError as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        _stop("stopped")
+    said, problems = summary(counts)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(said)
+    for problem in problems:
+        console.print(f"failed: {problem}", style="red")
+    if problems:
+        raise typer.Exit(1)
 
 
 def _ports(personality: str, index: int) -> dict[str, int]:
