@@ -101,8 +101,8 @@ def test_size_is_kept(tmp_path):
         assert used(store._db) < limit * 1.3
         assert store.written == 1200 == store.count() + store.trimmed
         assert store.count() > 200  # what fits is kept
-        assert store.calls(1)[0].call == "1199@h" and found(store, "only1199*") == ["1199@h"]
-        assert found(store, "only1") == [call for call in found(store, "only1") if len(call) == 6]
+        assert store.call("1199@h") and found(store, "only1199") == ["1199@h"]
+        assert store.call("0@h") is None and found(store, "only0") == []
         store._db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
         store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert (tmp_path / "uhep.db").stat().st_size < limit * 1.6
