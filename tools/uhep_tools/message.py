@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from uhep_tools import hep, sip
+from uhep_tools import hep, sip, vqreport
 from uhep_tools.chunks import PAYLOAD_TYPES, SIP
 from uhep_tools.figures import figures
 from uhep_tools.status import LOG, OWN_CID
 from uhep_tools.text import endpoint, printable
+
+VQ = "application/vq-rtcpxr"
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,9 @@ class Message:
     capture time, or the time of receipt if the sender had no time. peer: who sent the packet
     here. call: what it is grouped by, the Call-ID of a SIP message, the correlation id of
     anything else but an agent's own lines. cid: the correlation id where it is another than
-    call. method: of the request, for a response that of its CSeq; it and all after it are for
-    SIP only, but for mos: what the packet says of voice quality, in hundredths.
+    call, for a PUBLISH without one the Call-ID that its report is about. method: of the
+    request, for a response that of its CSeq; it and all after it are for SIP only, but for
+    mos: what the packet says of voice quality, in hundredths.
     """
 
     id: int
@@ -74,6 +77,14 @@ class Message:
         return self.method or PAYLOAD_TYPES.get(self.type, f"type {self.type}")
 
 
+def _reported(body: bytes) -> str | None:
+    """The Call-ID that a voice quality report is about."""
+    try:
+        return printable(vqreport.parse(body).call_id or "") or None
+    except ValueError:
+        return None
+
+
 def message(packet: hep.Packet, raw: bytes, peer: str, received_us: int) -> Message:
     """The Message of a strictly decoded packet and the octets that it was decoded from."""
     cid = printable(packet.cid) if packet.cid else None
@@ -81,6 +92,8 @@ def message(packet: hep.Packet, raw: bytes, peer: str, received_us: int) -> Mess
     call = text.call_id or cid
     if packet.type == LOG and cid == OWN_CID:
         call = None  # what an agent says of itself is no call
+    if cid is None and text.content_type.startswith(VQ) and text.method:
+        cid = _reported(packet.payload[text.body :])
     return Message(
         id=0,
         received_us=received_us,

@@ -2,6 +2,7 @@
 
 import json
 
+from uhep_tools import vqreport
 from uhep_tools.chunks import PAYLOAD_TYPES
 from uhep_tools.hep import Packet
 from uhep_tools.status import LOG, parse
@@ -9,6 +10,7 @@ from uhep_tools.text import printable
 
 _RTCP = 5
 _QUALITY = (32, 34, 38)
+_SHORT = 35
 _REPORTS = {200: "SR", 201: "RR", 207: "XR"}
 
 
@@ -20,7 +22,9 @@ def note(packet: Packet) -> str:
         said = _rtcp(content)
         name = f"RTCP {_REPORTS.get(_number(content.get('type')), '')}".rstrip()
     elif packet.type in _QUALITY and content:
-        said = ", ".join(f"{key} {value}" for key, value in content.items() if _plain(key, value))
+        said = _report(content)
+    elif packet.type == _SHORT and (report := _vq(packet.payload)):
+        said = report
     elif packet.type == LOG and (status := parse(packet.payload)):
         name, said = "status", str(status)
     else:
@@ -55,6 +59,27 @@ def _rtcp(content: dict) -> str:
     if isinstance(sender, dict) and (packets := _number(sender.get("packets"))) is not None:
         said.append(f"{packets} sent")
     return ", ".join(said)
+
+
+def _report(content: dict) -> str:
+    """What Homer draws of a report, if it has that, else all that is in it."""
+    known = {"TYPE": "", "DIR": "DIR ", "MOS": "MOS ", "PACKET_LOSS": "lost ", "JITTER": "jitter "}
+    known |= {"RTT": "round trip "}
+    if "MOS" not in content and "JITTER" not in content:
+        known = {key: f"{key} " for key in content}
+    found = [(word, content[key]) for key, word in known.items() if _plain(key, content.get(key))]
+    return ", ".join(f"{word}{value}" for word, value in found)
+
+
+def _vq(payload: bytes) -> str:
+    """The first line of an RFC 6035 report, and the metrics that matter."""
+    try:
+        report = vqreport.parse(payload)
+    except ValueError:
+        return ""
+    names = ("MOSLQ", "MOSCQ", "NLR", "JDR", "IAJ", "RTD")
+    told = [f"{name} {report.local[name]}" for name in names if name in report.local]
+    return ", ".join([f"{report.kind} {report.what}".strip(), *told])
 
 
 def _number(value: object) -> int | None:

@@ -128,12 +128,12 @@ class Queries:
         """All packets of a call in the order of their stamps; at most limit of them.
 
         Also those that a correlation id ties to it: RTCP of an agent that does not correlate by
-        Call-ID, the other leg of a back-to-back agent.
+        Call-ID, the other leg of a back-to-back agent, the PUBLISH of a report about it.
         """
         sql = (
             f"SELECT {PACKETS.columns} FROM packets WHERE call = ?1"
             " OR call IN (SELECT cid FROM packets WHERE call = ?1 AND cid IS NOT NULL)"
-            " OR cid IN (SELECT cid FROM packets WHERE call = ?1 AND cid IS NOT NULL)"
+            " OR cid IN (SELECT cid FROM packets WHERE call = ?1 AND cid IS NOT NULL) OR cid = ?1"
             " ORDER BY stamp_us, id LIMIT ?2"
         )
         return [Message(*row) for row in self._query(sql, call, limit)]

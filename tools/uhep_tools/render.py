@@ -7,6 +7,7 @@ from rich.text import Text
 
 from uhep_tools import chunks as c
 from uhep_tools.hep import Fault, Packet
+from uhep_tools.notes import note
 from uhep_tools.record import Record
 from uhep_tools.status import LOG, parse
 from uhep_tools.text import count, endpoint, printable
@@ -16,6 +17,7 @@ _INDENT = "    "
 # The fields of a packet that JSON shows as they are, and those that it shows as text.
 _NUMBERS = ("total", "family", "proto", "src", "sport", "dst", "dport", "sec", "usec", "type")
 _NUMBERS += ("node_id", "compressed", "vlan", "mos", "r_factor", "jitter")
+_TOLD = (5, 34, 35)  # whose payload is told in a line of words
 _TEXTS = ("key", "cid", "node_name", "group", "payload")
 
 
@@ -36,6 +38,8 @@ def as_text(number: int, record: Record, packet: Packet) -> Text:
         _fault(text, fault)
     if packet.type == LOG and (status := parse(packet.payload)):
         _line(text, printable(f"status  {status}"), "green")
+    if packet.type in _TOLD and packet.payload:
+        _line(text, note(packet), "green")
     if packet.payload:
         text.append("\n")
         for line in packet.payload.removesuffix(b"\n").split(b"\n"):

@@ -20,9 +20,9 @@ def command(
 
     from rich.console import Console
 
-    from uhep_tools import ladder
+    from uhep_tools import ladder, quality
     from uhep_tools.store import Store, StoreError
-    from uhep_tools.views import calls_table, status_line
+    from uhep_tools.views import calls_table, quality_table, status_line
 
     console = Console()
     if not console.is_terminal:
@@ -37,7 +37,11 @@ def command(
                 return
             found = store.call(_choose(store, call))
             width = min(console.width, ladder.WIDTH)
-            console.print(ladder.draw(found, store.messages(found.call), width))
+            messages = store.messages(found.call)
+            console.print(ladder.draw(found, messages, width))
+            if heard := quality.points(messages, found.call):
+                console.print()
+                console.print(quality_table(quality.summary(heard), heard, found.start_us))
     except (StoreError, LookupError) as error:
         typer.echo(f"uhep show: {error.args[0]}", err=True)
         raise typer.Exit(1) from None

@@ -1,0 +1,80 @@
+"""Read a voice quality report of RFC 6035 (application/vq-rtcpxr)."""
+
+import re
+from dataclasses import dataclass, field
+
+_FIRST = re.compile(r"VQ(Session|Interval|Alert)Report\s*:?\s*(.*)")
+_LINE = re.compile(r"([A-Za-z][A-Za-z-]*)\s*:\s*(.*)")
+_PAIR = re.compile(r'([A-Za-z][\w-]*)=("[^"]*"|[^\s"]+)')
+_METRICS = ("LocalMetrics", "RemoteMetrics")
+
+
+@dataclass(frozen=True)
+class VqReport:
+    """A report as it was written; nothing is filled in.
+
+    kind: "session", "interval" or "alert". what: the rest of its first line: CallTerm, or what
+    the alert is about. fields: CallID, LocalID, ... as text. local, remote: the metrics of each
+    side, by name as in the RFC (NLR, IAJ, MOSCQ ...), as text; START and STOP are among them.
+    """
+
+    kind: str
+    what: str
+    fields: dict[str, str] = field(default_factory=dict)
+    local: dict[str, str] = field(default_factory=dict)
+    remote: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def call_id(self) -> str | None:
+        return self.fields.get("CallID")
+
+    def number(self, name: str, remote: bool = False) -> float | None:
+        """A metric as a number, None if it is not there or none."""
+        try:
+            return float((self.remote if remote else self.local)[name])
+        except (KeyError, ValueError):
+            return None
+
+    def address(self, side: str) -> tuple[str, int, str]:
+        """(IP, port, SSRC as written) of "Local" or "Remote"; "", 0 where it is not told."""
+        pairs = _pairs(self.fields.get(f"{side}Addr", ""))
+        port = pairs.get("PORT", "")
+        return pairs.get("IP", ""), int(port) if port.isdigit() else 0, pairs.get("SSRC", "")
+
+
+def parse(text: bytes | str) -> VqReport:
+    """Read a report, in the spellings that devices use: a colon or none after the first words,
+    any space after the others, a bare "Metrics:" for LocalMetrics.
+
+    Raises ValueError with a sentence for what is none.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    lines = [line.strip() for line in text.strip().splitlines()]
+    first = _FIRST.fullmatch(lines[0]) if lines else None
+    if not first:
+        raise ValueError(
+            "it does not begin with VQSessionReport, VQIntervalReport or VQAlertReport"
+        )
+    report = VqReport(first[1].lower(), first[2])
+    into = None
+    for line in filter(None, lines[1:]):
+        entry = _LINE.fullmatch(line)
+        if not entry:
+            raise ValueError(f"{line!r} is no line of a report")
+        name, value = entry.groups()
+        name = "LocalMetrics" if name == "Metrics" else name
+        if name in _METRICS:
+            into = report.local if name == "LocalMetrics" else report.remote
+        elif into is None or name == "DialogID":
+            report.fields.setdefault(name, value)
+        else:
+            for key, found in _pairs(value).items():
+                into.setdefault(key, found)
+    if "CallID" not in report.fields:
+        raise ValueError("it has no CallID")
+    return report
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return {key: value.strip('"') for key, value in _PAIR.findall(text)}
