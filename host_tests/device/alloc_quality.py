@@ -6,6 +6,7 @@ from rtcp_doubles import app, block, bye, chunk, rr, sdes, sr, voip, xr
 from uhep import IN, OUT
 from uhep.rtcp import Rtcp
 from uhep.rtpstats import RtpStats
+from uhep.voice import Voice
 
 
 def packet(ssrc=0xF2345678):
@@ -125,6 +126,29 @@ def reports(agent, **config):
     return step
 
 
+class Reported(Reports):
+    """RTP in, RTCP both ways, a rating, an XR block and a report of each direction."""
+
+    def __init__(self, agent):
+        super().__init__(agent)
+        self.stats = RtpStats()
+        ends = (("192.0.2.10", 4000), ("192.0.2.20", 5000))
+        self.voice = Voice(agent, self.stats, self.rtcp, ends[0], ends[1])
+        self.voice.sent = 100
+        self.heard = packet()
+        self.now = 0
+        self.buf = bytearray(64)
+
+    def step(self):
+        super().step()
+        self.now = (self.now + 21000) & 0x1FFFFFFF
+        self.heard[3] = (self.heard[3] + 1 + self.at % 2) & 255
+        self.stats.feed(self.heard, 172, self.now)
+        self.voice.report(False)
+        self.voice.voip(self.buf, 8)
+        self.agent.poll()
+
+
 def cases(agent):
     """The cases as functions; agent: makes one."""
 
@@ -137,7 +161,19 @@ def cases(agent):
     def rtcp_as_asterisk():
         return reports(agent, rtcp_style="asterisk")
 
+    def a_call_with_reports():
+        made = Reported(agent())
+        for _ in range(10):
+            made.step()
+        assert made.rtcp.peer.heard and made.voice.mos
+
+        def step():
+            made.step()
+
+        return step
+
     return (
+        a_call_with_reports,
         rtp_in_order,
         rtp_of_every_kind,
         rtcp_to_json,

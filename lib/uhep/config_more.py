@@ -71,6 +71,9 @@ KEYS = {
     "tls_verify": ("full", ["full", "none"]),
     "rtcp_style": ("numbers", ["numbers", "asterisk"]),
     "rtcp_rr_compat": (False, "flag"),
+    "quality_s": (0, (0, 3600)),
+    "quality_plc": (False, "flag"),
+    "quality_text": (False, "flag"),
 }
 
 

@@ -26,13 +26,16 @@ def rating(delay_ms, loss, whole, burst=100, codec="PCMU", plc=False):
     nothing.
     """
     codec = CODECS.get(codec, CODECS["PCMU"])
-    r = _R0 - _delay(min(delay_ms, _FAR_MS))
-    r -= _equipment(share(loss, whole, 10000), burst, codec[0], codec[1 if plc else 2])
-    return max(r, 0)
+    plc = codec[1 if plc else 2]
+    loss = share(loss, whole, 10000)
+    loss = _equipment(loss, burst, codec[0], plc)
+    loss += _delay(delay_ms)
+    return max(_R0 - loss, 0)
 
 
 def _delay(ms):
     # Id x100: 0.024 d, and 0.11 (d - 177.3) more from there on.
+    ms = min(ms, _FAR_MS)
     n = ms * 24
     if ms * 10 > _KNEE_US10:
         n += (ms * 10 - _KNEE_US10) * 11

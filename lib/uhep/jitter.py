@@ -33,7 +33,7 @@ class Jitter:
         self._quiet = False  # it was comfort noise
         self._j = self._max_j = 0  # sixteenths of microseconds
         self._mean = self._rest = self._n = 0
-        self.max_delta_us = 0
+        self.delta_us = self.max_delta_us = 0
 
     def look(self, ticks):
         """Bring the clock up to `ticks`: at least every 8 minutes, packets or not."""
@@ -64,6 +64,10 @@ class Jitter:
         n = self._j >> 4
         return n // _SECOND * self.clock_hz + n % _SECOND * self._p // self._q
 
+    def in_ms(self, units):
+        """Timestamp units, of another's report say, in milliseconds; 134 s at the most."""
+        return min(units, 1 << 20) * 10 // (self.clock_hz // 100)
+
     @property
     def silent_ms(self):
         d = min(self._s - self._heard_s, _DAY_S)
@@ -88,6 +92,7 @@ class Jitter:
         if self._stamp >= 0:
             d = min(self._s - self._audio_s, 500) * _SECOND + self._us - self._audio_us
             if not (self._quiet or kind == _CN or buf[1] > 127):
+                self.delta_us = d
                 self.max_delta_us = max(self.max_delta_us, d)
                 self._after(d, ts - self._stamp)
         self._stamp = ts

@@ -32,8 +32,8 @@ class RtpStats(Jitter):
 
     Of the whole call, whatever its SSRC was: `duplicates`, `reordered`, `discards`,
     `ssrc_changes`, `restarts` (the numbers jumped, the SSRC did not), `invalid` (no RTP),
-    `strange` (RTP that is none of the stream), `max_delta_us` (between two packets),
-    `max_jitter_us`, `mean_jitter_us`, and what total_expected(), total_received() and
+    `strange` (RTP that is none of the stream), `delta_us` and `max_delta_us` (between two
+    packets), `max_jitter_us`, `mean_jitter_us`, and what total_expected(), total_received() and
     missing() give. `bursts` tells how the missing ones lie: see Bursts.
 
     The jitter is that of RFC 3550 6.4.1, of each packet against the one before it in order
