@@ -45,6 +45,14 @@ def test_packet(cost):
     assert "MicroPython" in cost["interpreter"]
 
 
+def test_voice(cost):
+    rows = cost["voice"]["rows"]
+    assert set(rows) == {"read", "rtp", "rtp_only", "rtcp"}
+    assert rows["read"]["ratio"] == 1 and rows["rtp_only"]["us"] > 0
+    for row in rows.values():
+        assert row["octets"] == {"mem_total": 0, "mem_alloc": 0} and row["heap_lock"], row
+
+
 @pytest.mark.parametrize("path, module", [("native", "_native"), ("bytecode", "_plain")])
 def test_times(cost, path, module):
     found = cost["paths"][path]

@@ -6,6 +6,7 @@ from struct import pack_into
 from uhep.port import const
 
 _TALL = const(0x4000)  # upper half of a number of 2^30 or more
+_LONGEST = const(11)  # octets of a number
 
 
 def words(text):
@@ -38,9 +39,13 @@ class Json:
 
     def put(self, piece):
         """A piece that `words` has made."""
-        if self.room(len(piece[0])):
-            pack_into(piece[1], self.buf, self.n, piece[0])
-            self.n += len(piece[0])
+        n = self.n
+        self.n = n + len(piece[0])
+        if self.full or self.n > len(self.buf):
+            self.full = True
+            self.n = n
+        else:
+            pack_into(piece[1], self.buf, n, piece[0])
 
     def octet(self, c):
         if self.room(1):
@@ -53,6 +58,8 @@ class Json:
 
     def number(self, v):
         """An int below 2^30."""
+        if not self.room(_LONGEST):
+            return
         if v < 0:
             self.octet(45)
             v = -v
@@ -62,10 +69,14 @@ class Json:
         self._digits(v, d)
 
     def _digits(self, v, d):
-        # The digits of v from that of d on.
+        # The digits of v from that of d on; there is room.
+        b = self.buf
+        n = self.n
         while d:
-            self.octet(48 + v // d % 10)
+            b[n] = 48 + v // d % 10
+            n += 1
             d //= 10
+        self.n = n
 
     def u16(self, b, at):
         self.number(b[at] << 8 | b[at + 1])
@@ -78,22 +89,24 @@ class Json:
         """The number hi << 16 | lo."""
         if hi < _TALL:
             self.number(hi << 16 | lo)
-        else:
+        elif self.room(_LONGEST):
             lo |= hi % 10000 << 16
             self.number(hi // 10000 << 16 | lo // 10000)
             self._digits(lo % 10000, 1000)
 
     def hundredths(self, v):
         """v / 100 with two decimals."""
-        self.number(v // 100)
-        self.octet(46)
-        self._digits(v % 100, 10)
+        self._fraction(v, 100)
 
     def thousandths(self, v):
         """v / 1000 with three decimals."""
-        self.number(v // 1000)
-        self.octet(46)
-        self._digits(v % 1000, 100)
+        self._fraction(v, 1000)
+
+    def _fraction(self, v, of):
+        if self.room(2 * _LONGEST):
+            self.number(v // of)
+            self.octet(46)
+            self._digits(v % of, of // 10)
 
     def string(self, b, at, n):
         """n octets b[at:] as a JSON string: UTF-8 stays, what is none becomes \\u00xx."""

@@ -21,6 +21,17 @@ def measure(rounds: int) -> dict:
         **{key: runs[PATHS[0]][key] for key in shared},
         "rounds": rounds,
         "paths": {path: _figures(run) for path, run in runs.items()},
+        "voice": _voice(unix("voice.py", str(rounds))),
+    }
+
+
+def _voice(run: dict) -> dict:
+    """Statistics of RTP and RTCP as JSON, by the side of a bare read of the RTP packet."""
+    found, packets = run["subjects"], run["packets"]
+    return {
+        "packets": packets,
+        "rtp_octets": run["octets"],
+        "rows": {name: _row(each, found["read"], packets) for name, each in found.items()},
     }
 
 
