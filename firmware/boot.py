@@ -55,6 +55,7 @@ if hasattr(micropython, "alloc_emergency_exception_buf"):
     micropython.alloc_emergency_exception_buf(100)
 
 # Collect early and often: a heap that is never allowed to fill is collected in a millisecond,
-# and does not grow into the memory that Wi-Fi needs.
+# and does not grow into the memory that Wi-Fi needs. While code is loaded all the more so: what
+# is garbage then would leave holes between what stays for ever.
 gc.collect()
-gc.threshold(gc.mem_free() // 4)
+gc.threshold(4096)

@@ -61,6 +61,34 @@ def board():
         return {}
 
 
+def has_pins():
+    """Whether the board has lamps or switches."""
+    found = board() if ON_BOARD else {}
+    return bool(found.get("leds") or found.get("buttons"))
+
+
+def lamp(name):
+    """The board's LED, or what rings, of that name, as a lamps.Lamp; None if it has none."""
+    found = board().get("leds", {}).get(name)
+    if not ON_BOARD or not found or "active" not in found:
+        return None
+    from lamps import Lamp
+
+    return Lamp(machine.Pin(found["pin"], machine.Pin.OUT).value, found["active"])
+
+
+def switch(name, on_change):
+    """The board's button or hook switch of that name, as a lamps.Switch; None if it has none."""
+    found = board().get("buttons", {}).get(name)
+    if not ON_BOARD or not found:
+        return None
+    from lamps import Switch
+
+    pull = machine.Pin.PULL_UP if found["active"] == "low" else machine.Pin.PULL_DOWN
+    pin = machine.Pin(found["pin"], machine.Pin.IN, pull)
+    return Switch(pin.value, found["active"], on_change)
+
+
 def secret(name):
     """A secret that `uhep secrets set` has put into NVS, as text; None if it is not there."""
     if not ON_BOARD:

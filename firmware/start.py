@@ -6,7 +6,6 @@ After three crashes in a row the personality is left out (safe.py). A device.jso
 does the same on a board, with the defaults: what the device needs to be mended is a network.
 """
 
-import crash
 import device
 import port
 
@@ -28,6 +27,8 @@ def run():
         agent = port.capture_agent("hep.json")
         __import__(settings["personality"]).run(settings, agent)
         return
+    import crash  # no more than is needed is loaded in the emulator
+
     keeper = port.begin(settings)
     from keeper import Restart
 

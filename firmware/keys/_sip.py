@@ -1,6 +1,32 @@
 """What every personality has that speaks SIP itself."""
 
+_DAY_MS = 86400000
+
 KEYS = {
     "sip_port": (5060, (1, 65535)),
-    "rtp_port": (4000, (1, 65535)),
+    "rtp_port": (4000, (1, 65534)),
+    "sip_server": ("", None),
+    "sip_password": ("", None),
+    "sip_auth_user": ("", None),
+    "sip_proxy": ("", None),
+    "sip_expires_s": (3600, (5, 86400)),
+    "audio": ("", ("", "tone", "echo", "silence", "wav", "i2s")),
+    "tone_hz": (400, (50, 3400)),
+    "wav_in": ("", None),
+    "wav_out": ("", None),
+    "jitter_least": (2, (1, 15)),
+    "jitter_most": (6, (1, 15)),
+    "dtmf": ("auto", ("auto", "rtp", "info")),
+    "rtcp": (True, None),
+    "hep_log": (False, None),
+    "hep_rtcp": (False, None),
+}
+
+# A plan that a device follows by itself, for demonstrations and tests.
+PLAN = {
+    "call": ("", None),
+    "call_after_ms": (1000, (0, _DAY_MS)),
+    "answer_after_ms": (1000, (0, _DAY_MS)),
+    "talk_ms": (0, (0, _DAY_MS)),
+    "quit_after_calls": (0, (0, 1000000)),
 }

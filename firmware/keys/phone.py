@@ -2,14 +2,21 @@
 
 from keys import _sip
 
+
+def _speed_dials(value):
+    if isinstance(value, list) and all([isinstance(uri, str) for uri in value]):
+        return None
+    return "a list of numbers or SIP URIs"
+
+
 KEYS = dict(_sip.KEYS)
+KEYS.update(_sip.PLAN)
 KEYS.update(
     {
-        "tone_hz": (400, (50, 3400)),
-        "call": ("", None),
-        "call_after_ms": (1000, (0, 86400000)),
-        "answer_after_ms": (1000, (0, 86400000)),
-        "talk_ms": (0, (0, 86400000)),
-        "quit_after_calls": (0, (0, 1000000)),
+        "speed_dials": ([], _speed_dials),
+        "dtmf_after_ms": (1000, (0, 86400000)),
+        "dtmf_digits": ("", None),
+        "hold_after_ms": (0, (0, 86400000)),
+        "hold_ms": (1000, (0, 86400000)),
     }
 )

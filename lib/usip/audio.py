@@ -1,7 +1,5 @@
 """The two ends of sound as a Stream asks for them, and those that need no hardware."""
 
-from usip.tones import Tones, sine
-
 
 class Audio:
     """Silence, and deaf: what other ends of sound are made of.
@@ -37,6 +35,8 @@ class Tone(Audio):
     """A tone of so many Hz, `peak` of 32767 high."""
 
     def __init__(self, frequency, peak=8000):
+        from usip.tones import Tones, sine
+
         self._tones = Tones(sine(peak))
         self._tones.play((frequency,))
         self.frame = self._tones.frame

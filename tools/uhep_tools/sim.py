@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +57,23 @@ def heap_option(heap: str) -> str:
 
 
 def free_udp_ports(count: int) -> list[int]:
-    """Ports on 127.0.0.1 that nobody had a moment ago."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Even ports on 127.0.0.1 that nobody had a moment ago, nor the ones after them: RTCP's."""
+    found: list[int] = []
+    with ExitStack() as taken:
+        while len(found) < count:
+            rtp, rtcp = (
+                taken.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                for _ in range(2)
+            )
+            rtp.bind(("127.0.0.1", 0))
+            port = rtp.getsockname()[1]
+            try:
+                rtcp.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            if port % 2 == 0:
+                found.append(port)
+    return found
 
 
 class Device:
@@ -123,7 +132,7 @@ class Device:
             command,
             cwd=self.state,
             env={**os.environ, "MICROPYPATH": code()},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -140,6 +149,14 @@ class Device:
             if line.startswith("{"):
                 self.counts = _counts(line) or self.counts
             self._echo(line)
+
+    def type(self, line: str) -> None:
+        """Type a command on the device's console. Raises SimError if nobody is there to read."""
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise SimError(f"{self.name} has ended: nobody reads {line!r}") from None
 
     def wait(self, timeout: float | None = None) -> dict[str, Any]:
         """What the device counted, once it has ended by itself; firmware/README.md has the keys.
@@ -168,6 +185,8 @@ class Device:
         self._process.wait(_KILL_S)
         self._reader.join(_KILL_S)
         self._process.stdout.close()
+        with suppress(OSError):  # what it has not read
+            self._process.stdin.close()
 
 
 def _write(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> None:

@@ -47,7 +47,9 @@ def command(
     1000 unless it is set, and what the agents counted together is told in the end. With --set
     sip_server=HOST:PORT they register there and call by it.
 
-    Ctrl-C ends it. Exit status: 0, or 1 if a device could not run or ended badly.
+    What is typed goes to the device's console, "help" lists its commands; with several devices
+    the line begins with the name of one. Ctrl-C ends it. Exit status: 0, or 1 if a device could
+    not run or ended badly.
     """
     import signal
 
@@ -83,6 +85,7 @@ def command(
             )
             devices.append(device)
             device.start()
+        _pass_on(devices)
         for device in devices:
             device.wait()
     except SimError as error:
@@ -132,6 +135,31 @@ def _ports(personality: str, index: int) -> dict[str, int]:
     if personality in ("probe", "sniffer"):
         return {}
     return {"sip_port": 5060 + _PORT_STEP * index, "rtp_port": 4000 + _PORT_STEP * index}
+
+
+def _pass_on(devices) -> None:
+    """Give each device the lines that are typed for it, in a thread of their own."""
+    import sys
+    import threading
+
+    from uhep_tools.sim import SimError
+
+    named = {device.name: device for device in devices}
+
+    def read() -> None:
+        for line in sys.stdin:
+            name, _, rest = line.strip().partition(" ")
+            if len(devices) > 1 and name and name not in named:
+                typer.echo(f"{name}: which device? {', '.join(named)}", err=True)
+                continue
+            device, text = (named[name], rest) if len(devices) > 1 and name else (devices[0], line)
+            if text.strip():
+                try:
+                    device.type(text.strip())
+                except SimError as error:
+                    typer.echo(str(error), err=True)
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 def _stop(sentence: str) -> NoReturn:
