@@ -1,5 +1,6 @@
 """One telephone line: a user agent on its SIP port, its sound, and the taps on its sockets."""
 
+import sys
 import time
 
 from uhep import LOG, OUT, RTCP
@@ -33,6 +34,7 @@ class Line:
         import sound
 
         self.audio = sound.make(settings, index)
+        sys.modules.pop("sound", None)  # it is asked once
         sock = net.udp(address, self.sip_port)
         ready = net.ready(sock)
         if agent:

@@ -5,7 +5,6 @@ import time
 from usip import call, dialog, header
 from usip.inbound import Inbound
 from usip.layer import Transactions
-from usip.outgoing import Outgoing
 from usip.plan import Plan
 
 
@@ -70,6 +69,8 @@ class UserAgent(Inbound):
 
     def place(self, uri, media, fields=()):
         """A Call to be started, on a line that is free. Its INVITE has more `fields`."""
+        from usip.outgoing import Outgoing
+
         placed = Outgoing(self, media, uri, self.begin(uri))
         placed.fields = fields
         self.calls.append(placed)

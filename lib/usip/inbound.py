@@ -1,7 +1,6 @@
 """What a user agent does with the requests that come (RFC 3261 8.2, 12.2.2)."""
 
 from usip import header
-from usip.incoming import Incoming, refuses
 
 _IN_DIALOG = ("BYE", "INFO", "PRACK", "REFER", "UPDATE")
 _KNOWN = ("timer",)  # the option tags that Require may ask for
@@ -40,6 +39,8 @@ class Inbound:
             self.reply_common(server)
 
     def _ring(self, server):
+        from usip.incoming import Incoming, refuses
+
         if refuses(self, server):
             return
         media = self.free_line()
