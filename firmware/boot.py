@@ -1,6 +1,6 @@
 """What comes before anything else: which release runs, and the heap's habits.
 
-A device has two slots, the folders a and b, each a whole release if it holds a release.json.
+A device has two slots, the folders a and b, each a whole release if it holds a release.txt.
 The file `slot` says which runs: "a"; or "b a 2": b is on trial, for two more boots unless it
 is confirmed (slots.py), else back to a; or "a b": a, after b has failed. Each change of it is
 one rename, so that it is there whole whatever happens to the power. Where there are no slots,
@@ -29,7 +29,7 @@ def _choose():
             words = file.read().split()
     except OSError:
         words = []
-    whole = [slot for slot in "ab" if _there(slot + "/release.json")]
+    whole = [slot for slot in "ab" if _there(slot + "/release.txt")]
     if not whole:
         return None
     if len(words) == 3 and words[2].isdigit():

@@ -42,7 +42,7 @@ class Keeper:
         if settings["update_url"] and settings["update_key"]:
             import updates
 
-            self.updates = updates.Updates(settings, socket, ticks)
+            self.updates = updates.Updates(settings, self._dns, socket, ticks)
         self._born = self._next = self._said = ticks.ticks_ms()
         self._told = ""  # the state of the network that was last printed
         self._reported = self._well = False
@@ -72,8 +72,8 @@ class Keeper:
         self._working = True
         self._well_at = self._ticks.ticks_ms()
 
-    def poll(self):
-        """One step, which does not wait. Raises Restart."""
+    def poll(self, busy=False):
+        """One step, which does not wait. Raises Restart. busy: what can wait, waits."""
         now = self._ticks.ticks_ms()
         if self.nic.up and self._settings["ntp"] and self.sntp.poll() and not self._reported:
             self._boot_report()
@@ -92,7 +92,7 @@ class Keeper:
                 self._boot_report()
         if not self._well:
             self._health(now)
-        if self.updates and self.nic.up:
+        if self.updates and self.nic.up and not busy:
             self._update()
         if self.safe and self._past(now, SAFE_MS):
             crash.again()
@@ -165,7 +165,7 @@ class Keeper:
         if left is not None:
             facts.append(("trial", left))
         if slots.failed():
-            facts.append(("failed", slots.release("b" if running == "a" else "a")["version"]))
+            facts.append(("failed", slots.version_of("b" if running == "a" else "a")))
         self.report("boot", facts)
         text = crash.last()
         if text:
@@ -186,8 +186,8 @@ class Keeper:
             raise Restart("the release on trial does not get well")
 
     def _update(self):
-        said = self.updates.poll(self._wdt)
+        said = self.updates.poll()
         if said:
             self.report("update", [("result", said)])
-            if self.updates.ready:
-                raise Restart("update to %s" % self.updates.ready)
+        if self.updates.ready:
+            raise Restart("update to %s" % self.updates.ready)

@@ -46,10 +46,13 @@ def online(settings):
     return address
 
 
-def poll():
-    """One step of what keeps the device going; call it in each pass of the loop."""
+def poll(busy=False):
+    """One step of what keeps the device going; call it in each pass of the loop.
+
+    busy: there is a call, which nothing may disturb that can wait.
+    """
     if _keeper:
-        _keeper.poll()
+        _keeper.poll(busy)
 
 
 def board():

@@ -1,8 +1,8 @@
 """The two slots of releases: what runs, and whether it stays. boot.py says how they work."""
 
-import json
 import os
 
+RELEASE = "release.txt"  # the manifest; where it is, the slot is whole
 TRIES = 3  # boots that a release has to prove itself
 
 
@@ -31,19 +31,19 @@ def failed():
         return False
 
 
-def release(slot):
-    """The manifest of a slot's release as a dict; None if there is no whole one."""
+def version_of(slot):
+    """The version of the release in a slot; None if there is no whole one."""
     try:
-        with open(slot + "/release.json") as file:
-            return json.load(file)
-    except (OSError, ValueError, TypeError):
+        with open("%s/%s" % (slot, RELEASE)) as file:
+            file.readline()
+            return file.readline().strip().split(" ")[1]
+    except (OSError, IndexError):
         return None
 
 
 def version():
     """Of the release that runs; "?" where there are no slots."""
-    found = release(state()[0])
-    return found["version"] if found else "?"
+    return version_of(state()[0]) or "?"
 
 
 def try_other():
@@ -63,6 +63,6 @@ def confirm():
 
 def write(path, text):
     """Replace a file's content in one step: whatever happens, one of the two is there."""
-    with open(path + ".new", "w") as file:
+    with open(path + ".new", "w" if isinstance(text, str) else "wb") as file:
         file.write(text)
     os.rename(path + ".new", path)

@@ -119,10 +119,10 @@ def test_what_is_in_it(whole):
     assert json.loads(files["board.json"])["network"]["kind"] == "rmii"
     assert json.loads(files["device.json"]) == {"name": "desk-17"}
     assert files["slot"] == b"a" and "hep.json" not in files
-    manifest = json.loads(files["a/release.json"])
-    assert {f"a/{path}" for path in manifest["files"]} | {"a/release.json"} == {
-        path for path in files if path.startswith("a/")
-    }
+    manifest = files["a/release.txt"].decode().splitlines()
+    assert manifest[:3] == ["uhep release 1", "version 0.1.0", "arch xtensawin"]
+    listed = {f"a/{line.split()[2]}" for line in manifest[3:]}
+    assert listed | {"a/release.txt"} == {path for path in files if path.startswith("a/")}
     for absent in "a/uhep/host.mpy", "a/meter.mpy", "a/boot.mpy", "a/main.mpy":
         assert absent not in files
     assert str(ROOT).encode() not in whole.data

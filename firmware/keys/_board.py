@@ -37,6 +37,6 @@ KEYS = {
     "ntp": ("pool.ntp.org", None),
     "watchdog_s": (60, _seconds),
     "update_url": ("", _url),
-    "update_every_s": (86400, (60, 2592000)),
+    "update_every_s": (86400, (60, 400000)),
     "update_key": ("", _key),
 }

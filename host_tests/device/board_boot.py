@@ -4,6 +4,7 @@ Each ends in a device that tries again, reports, and can be reached. Under Micro
 (test_board_boot.py): the firmware is imported anew at each boot.
 """
 
+import os
 import sys
 
 from board_world import NTP, UTC, World
@@ -403,3 +404,63 @@ def test_the_server_of_time_is_found_by_name():
     world = World(device(ntp=""))
     assert world.boot(20000) == "over"
     assert world.asked == 0 and world.said("time=off")
+
+
+def on_trial(**more):
+    """A world where 0.2.0 in slot b is on trial, and 0.1.0 in a was before."""
+    world = World(device(**more))
+    for slot, version in ("a", "0.1.0"), ("b", "0.2.0"):
+        os.mkdir(world.folder + "/" + slot)
+        world.put(slot + "/release.txt", "uhep release 1\nversion %s\narch x64\n" % version)
+    world.put("slot", "b a 3")
+    return world
+
+
+def test_a_release_that_works_is_confirmed():
+    world = on_trial()
+    assert world.boot(120000) == "over"
+    told = fields(world.reports("boot")[0])
+    assert told["version"] == "0.2.0" and told["slot"] == "b" and told["trial"] == "2"
+    assert world.reports("confirmed") == ["uhep why=confirmed version=0.2.0"]
+    assert world.get("slot") == "b"
+    assert "trial" not in booted(world)
+
+
+def test_a_release_that_crashes_is_given_up():
+    world = on_trial()
+    for left in "210":
+        assert world.boot(60000, crashing(3000, ValueError("new"))) == "reset"
+        assert world.get("slot") == "b a " + left
+    told = booted(world)
+    assert told["version"] == "0.1.0" and told["slot"] == "a" and told["failed"] == "0.2.0"
+    # Its crashes do not count for the old one, but are told.
+    assert told["crashes"] == "0" and told["personality"] == "personality"
+    assert "ValueError: new" in world.reports("crash")[-1]
+    world.boot(120000)
+    assert world.get("slot") == "a b" and world.get("crash.old") is None
+
+
+def test_a_release_that_finds_no_network_is_given_up():
+    world = on_trial()
+    world.radio = False
+    for _ in range(3):
+        assert world.boot(700000) == "reset"
+        assert world.said("the release on trial does not get well")
+    assert world.boot(700000) == "over"
+    assert world.get("slot") == "a b"
+
+
+def test_a_release_that_hangs_is_given_up():
+    world = on_trial()
+    for _ in range(3):
+        assert world.boot(200000, hanging) == "reset"
+    assert booted(world)["version"] == "0.1.0"
+
+
+def test_a_release_that_can_not_even_start_is_given_up():
+    world = on_trial()
+    world.put("b/start.py", "import no_such_module")
+    for _ in range(3):
+        assert world.boot(60000) == "reset"
+    assert booted(world)["version"] == "0.1.0"
+    assert "no_such_module" in world.reports("crash")[-1]

@@ -7,64 +7,14 @@ for the flash as the last cut has left it.
 import json
 import sys
 
+sys.path.insert(0, __file__.rpartition("/")[0])
+
 import vfs
+from nor import SIZE, Nor
 from uhep.spool import Spool
 
-SIZE = 4096  # of an erase block, as on an ESP32
 BLOCKS = 8
 HELD = 4  # records of 700 to 819 octets; in a block there are 4 or 5
-
-
-class Nor:
-    """Flash of 48 blocks. power: octets until it goes, mid-write; from then on it is dead.
-
-    Returns errors as numbers and allocates nothing when dead: littlefs may be told to close a
-    file by the garbage collector.
-    """
-
-    def __init__(self, data=None):
-        self.data = data or bytearray(b"\xff" * (48 * SIZE))
-        self.power = -1
-        self.dead = False
-        self.programmed = self.erased = 0
-
-    def readblocks(self, block, buf, at):
-        if self.dead:
-            return -5
-        at += block * SIZE
-        buf[:] = memoryview(self.data)[at : at + len(buf)]
-
-    def writeblocks(self, block, buf, at):
-        if self.dead:
-            return -5
-        at += block * SIZE
-        n = self._powered(len(buf))
-        memoryview(self.data)[at : at + n] = memoryview(buf)[:n]
-        self.programmed += n
-        return -5 if self.dead else 0
-
-    def ioctl(self, op, arg):
-        if op == 4:
-            return 48
-        if op == 5:
-            return SIZE
-        if op == 6:
-            if self.dead:
-                return -5
-            n = self._powered(SIZE)
-            for i in range(arg * SIZE, arg * SIZE + n):
-                self.data[i] = 0xFF
-            self.erased += 1
-            return -5 if self.dead else 0
-        return 0
-
-    def _powered(self, n):
-        if self.power >= 0:
-            if n >= self.power:
-                n = self.power
-                self.dead = True
-            self.power -= n
-        return n
 
 
 def mount(flash):

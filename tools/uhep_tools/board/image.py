@@ -86,7 +86,7 @@ def content(
     if hep:
         files["hep.json"] = _json(hep)
     files |= {f"{SLOT}/{path}": data for path, data in made.files.items()}
-    files |= {f"{SLOT}/release.json": made.manifest, "slot": SLOT.encode()}
+    files |= {f"{SLOT}/release.txt": made.manifest, "slot": SLOT.encode()}
     return files
 
 

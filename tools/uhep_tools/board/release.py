@@ -1,7 +1,6 @@
 """A release: the device's code as .mpy files, and the manifest that names each by its SHA-256."""
 
 import hashlib
-import json
 import re
 import subprocess
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ class ReleaseError(Exception):
 
 @dataclass(frozen=True)
 class Release:
-    """Files by their path in a slot. `manifest` is what a slot's release.json holds."""
+    """Files by their path in a slot. `manifest` is what a slot's release.txt holds."""
 
     version: str
     arch: str
@@ -37,13 +36,11 @@ class Release:
 
     @cached_property
     def manifest(self) -> bytes:
-        """One line of JSON: version, arch, and path: [octets, SHA-256]. Always the same octets."""
-        listed = {
-            path: [len(data), hashlib.sha256(data).hexdigest()]
-            for path, data in sorted(self.files.items())
-        }
-        told = {"uhep": 1, "version": self.version, "arch": self.arch, "files": listed}
-        return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+        """Text: version, arch, and SHA-256, octets and path of each file (update.py)."""
+        lines = ["uhep release 1", f"version {self.version}", f"arch {self.arch}"]
+        for path, data in sorted(self.files.items()):
+            lines.append(f"{hashlib.sha256(data).hexdigest()} {len(data)} {path}")
+        return "".join(f"{line}\n" for line in lines).encode()
 
     @property
     def octets(self) -> int:
