@@ -64,7 +64,8 @@ class Keeper:
             self.poll()
             if self.agent:
                 self.agent.poll()
-            self._ticks.sleep_ms(10)
+            # In small steps only while the server of time is asked: they are its precision.
+            self._ticks.sleep_ms(5 if self.nic.up else 100)
         return self.nic.address
 
     def working(self):

@@ -16,4 +16,4 @@ def run(settings, agent, fault=None):
         port.poll()
         if agent:
             agent.poll()
-        time.sleep_ms(50)
+        time.sleep_ms(100)

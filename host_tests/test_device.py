@@ -35,7 +35,7 @@ def run_file(micropython, module):
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-        timeout=120,
+        timeout=400,
     )
     lines = [line.split() for line in done.stdout.splitlines()]
     verdicts = {w[1]: w[0] == "PASS" for w in lines if len(w) == 2 and w[0] in ("PASS", "FAIL")}

@@ -65,6 +65,7 @@ class World:
         self.cause = 1
         self.boots = 0
         self.lines = []
+        self.constants = {}  # of keeper.py, that are other than there
         self.nic = None
         self.folder = "%s/uhep-board-%s" % (os.getenv("TMPDIR") or "/tmp", token(8))
         os.mkdir(self.folder)
@@ -117,8 +118,10 @@ class World:
         builtins.print = self.lines_of
         os.chdir(self.folder)
         try:
-            for name in ("boot", "main"):
-                __import__(name)
+            __import__("boot")
+            for name in self.constants:
+                setattr(__import__("keeper"), name, self.constants[name])
+            __import__("main")
             return "ended"
         except Reset as reset:
             self.cause = reset.cause
@@ -179,7 +182,7 @@ def idle(settings, agent):
         port.poll()
         if agent:
             agent.poll()
-        time.sleep_ms(50)
+        time.sleep_ms(100)
 
 
 class Time:

@@ -6,7 +6,23 @@ libraries stay inside, so that `uhep --help` is quick.
 
 import typer
 
-from uhep_tools.commands import bench, decode, demo, expect, image, load, serve, show, sim, watch
+from uhep_tools.commands import (
+    bench,
+    console,
+    decode,
+    demo,
+    deploy,
+    expect,
+    flash,
+    image,
+    load,
+    release,
+    secrets,
+    serve,
+    show,
+    sim,
+    watch,
+)
 
 app = typer.Typer(
     name="uhep",
@@ -18,15 +34,21 @@ app = typer.Typer(
 )
 
 app.command("bench")(bench.command)
+app.command("console")(console.command)
 app.command("decode")(decode.command)
 app.command("demo")(demo.command)
+app.command("deploy")(deploy.command)
 app.command("expect")(expect.command)
+app.command("flash")(flash.command)
 app.command("image")(image.command)
 app.command("load")(load.command)
+app.command("release")(release.command)
 app.command("serve")(serve.command)
 app.command("show")(show.command)
 app.command("sim")(sim.command)
 app.command("watch")(watch.command)
+
+app.add_typer(secrets.app, name="secrets")
 
 
 def main() -> None:

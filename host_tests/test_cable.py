@@ -1,0 +1,241 @@
+"""deploy, secrets and console against a board at the end of a pty and of a socket."""
+
+import json
+import re
+
+import pytest
+from fake_board import FakeBoard
+from peers.program import until
+from typer.testing import CliRunner
+from uhep_tools.board import boards, cable, deploy, release
+from uhep_tools.cli import app
+from uhep_tools.sim import free_udp_ports
+
+MADE = {}
+
+
+def made(version):
+    """A release for the fake board; the same one each time."""
+    if version not in MADE:
+        MADE[version] = release.build("unix", version)
+    return MADE[version]
+
+
+def uhep(*args, status=0, **options):
+    done = CliRunner().invoke(app, [str(arg) for arg in args], **options)
+    assert done.exit_code == status, done.output
+    return done.output
+
+
+@pytest.fixture(params=["pty", "socket"])
+def board(request, micropython, tmp_path):
+    made_ = FakeBoard(micropython, tmp_path, tcp=request.param == "socket")
+    yield made_
+    made_.close()
+
+
+@pytest.fixture
+def pty_board(micropython, tmp_path):
+    made_ = FakeBoard(micropython, tmp_path)
+    yield made_
+    made_.close()
+
+
+def configured():
+    sip, rtp = free_udp_ports(2)
+    settings = ["personality=phone", f"sip_port={sip}", f"rtp_port={rtp}", "ntp="]
+    settings += ["hep.capture_address=127.0.0.1:9", "name=desk-17"]
+    return [part for each in settings for part in ("--set", each)]
+
+
+def on_device(board):
+    return {
+        path.relative_to(board.root).as_posix(): path.read_bytes()
+        for path in board.root.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_blank_board(pty_board):
+    """All of it onto a MicroPython that has nothing: it boots, and says so."""
+    board = pty_board
+    said = uhep("deploy", "--port", board.url, "--board", "WT32_ETH01", *configured())
+    assert re.search(r"uhep why=boot version=0.1.0 slot=a reset=soft board=WT32_ETH01", said)
+    assert "personality=phone address=127.0.0.1" in said
+    files = on_device(board)
+    assert files["slot"] == b"a" and files["a/release.txt"] == made("0.1.0").manifest
+    assert not [path for path in files if path.endswith(".new")]
+    assert board.boots == 2
+    # Once more: nothing is sent but what differs.
+    said = uhep("deploy", "--port", board.url, "--board", "WT32_ETH01")
+    assert "0 files differ" in said and "slot a: 0 files sent (0 octets)" in said
+    # Another configuration.
+    said = uhep("deploy", "--port", board.url, *configured(), "--set", "talk_ms=7")
+    assert "slot a: 1 files sent" in said
+    assert json.loads(on_device(board)["device.json"])["talk_ms"] == 7
+    # Another release: into the other slot, on trial; what is the same is copied there.
+    said = uhep("deploy", "--port", board.url, "--version", "0.1.1")
+    n = len(made("0.1.0").files)
+    assert f"slot b: 0 files sent (0 octets), {n} copied on the device" in said
+    assert "version=0.1.1 slot=b" in said and "trial=2" in said
+    assert on_device(board)["slot"] == b"b a 2"
+
+
+def install(board, version):
+    """A release in slot a, without the cable."""
+    new = made(version)
+    files = {f"a/{path}": data for path, data in new.files.items()} | release.root_files()
+    files |= {"a/release.txt": new.manifest, "slot": b"a"}
+    files["board.json"] = deploy.on_device(boards.load("WT32_ETH01"))
+    for path, data in files.items():
+        file = board.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+
+def small(version):
+    """A release that only says which it is: what a deployment does is the same."""
+    text = f"def run():\n    print('uhep why=boot version={version} ')\n"
+    files = {"start.py": text.encode(), "crash.py": b"def keep(error):\n    pass\n"}
+    files |= {f"uhep/part{i}.py": (f"{version} {i}\n" * 50 * i).encode() for i in range(1, 8)}
+    return release.Release(version, "x64", files)
+
+
+@pytest.mark.soak
+def test_pulled_at_any_moment(pty_board, cases):
+    """The cable and the power are pulled: it boots what it had, or all of what is new.
+
+    The next deployment goes on from there.
+    """
+    old, new = small("0.1.0"), small("0.2.0")
+    run(pty_board, old)
+    before = pty_board.came
+    run(pty_board, new)
+    whole = pty_board.came - before
+    versions = []
+    n = cases(8, 60)
+    for i in range(n):
+        target = old if versions and versions[-1] == "0.2.0" else new
+        settle(pty_board)
+        pty_board.cut = pty_board.came + whole * (2 * i + 1) // (2 * n)
+        try:
+            run(pty_board, target)
+            pty_board.cut = None
+        except cable.CableError:
+            pty_board.said = b""
+            pty_board.power()
+        versions.append(boots(pty_board))
+        settle(pty_board)
+        run(pty_board, target)
+        versions.append(boots(pty_board))
+        assert versions[-1] == target.version
+    assert set(versions) == {"0.1.0", "0.2.0"}
+
+
+def settle(board):
+    """The release on trial has proven itself: what runs, runs on."""
+    slot = board.root / "slot"
+    if slot.exists():
+        slot.write_bytes(slot.read_bytes()[:1])
+
+
+def boots(board):
+    """The version that runs, which must be whole."""
+    found = until(
+        lambda: re.findall(rb"why=boot version=(\S+) ", board.said), lambda: board.said, 60
+    )[-1].decode()
+    for each in small("0.1.0"), small("0.2.0"):
+        if each.version == found:
+            slot = (board.root / "slot").read_text()[0]
+            for path, data in each.files.items():
+                assert (board.root / slot / path).read_bytes() == data, path
+            return found
+    raise AssertionError(found)
+
+
+def run(board, new):
+    """One deployment, and the reset after it."""
+    with cable.Cable(board.url) as to:
+        told = deploy.look(to)
+        slot, todo = deploy.steps(told, new, None, {})
+        deploy.deploy(to, told, new, slot, todo)
+        board.said = b""
+        to.reset()
+    boots(board)
+
+
+def test_what_the_device_refuses(pty_board):
+    with cable.Cable(pty_board.url) as to:
+        with pytest.raises(cable.CableError, match="on the device: ZeroDivisionError"):
+            to.run("1/0")
+        told = deploy.look(to)
+        assert told["arch"] == "x64" and told["files"] == {} and told["free"] > 0
+        with pytest.raises(deploy.DeployError, match=r"octets are needed, 10 are free"):
+            slot, todo = deploy.steps(told, small("0.1.0"), None, {})
+            deploy.deploy(to, told | {"free": 10}, small("0.1.0"), slot, todo)
+    assert not on_device(pty_board)
+
+
+def test_no_device():
+    assert "no prompt of MicroPython" in uhep(
+        *("deploy", "--port", "loop://", "--wait", 0), status=1
+    )
+    assert "uhep deploy: /dev/none" in uhep("deploy", "--port", "/dev/none", status=1)
+
+
+def test_a_device_that_does_not_report(pty_board):
+    """Its last lines are shown."""
+    install(pty_board, "0.1.0")
+    (pty_board.root / "main.py").write_text("")
+    start = b"print('what is this?')\nraise ValueError('broken')\n"
+    broken = release.Release("0.1.0", "x64", {"start.py": start, "crash.py": b""})
+    MADE_BEFORE = release.build
+    release.build = lambda chip, *version: broken
+    try:
+        said = uhep("deploy", "--port", pty_board.url, "--wait", 8, status=1)
+    finally:
+        release.build = MADE_BEFORE
+    assert "no boot report within 8 s" in said and "what is this?" in said
+    assert "ValueError: broken" in said
+
+
+def test_secrets(board, tmp_path):
+    """They go to NVS, and are in no file, no output and no log."""
+    nvs = board.root.parent / "nvs-uhep.json"
+    install(board, "0.1.0")
+    said = uhep("secrets", "set", "hep_key", "--port", board.url, input="sesame\nsesame\n")
+    assert "hep_key is in the device's NVS" in said
+    uhep("secrets", "set", "wifi_key", "--port", board.url, env={"UHEP_SECRET": "pass word 12"})
+    assert json.loads(nvs.read_text()) == {"hep_key": "sesame", "wifi_key": "pass word 12"}
+    listed = uhep("secrets", "list", "--port", board.url)
+    assert listed.splitlines() == ["hep_key: set", "sip_password: not set", "wifi_key: set"]
+    uhep("secrets", "forget", "wifi_key", "--port", board.url)
+    assert json.loads(nvs.read_text()) == {"hep_key": "sesame"}
+    said += uhep("deploy", "--port", board.url, *configured())
+    until(lambda: b"why=boot" in board.said, lambda: board.said, 60)
+    for octets in (said.encode(), board.said, *on_device(board).values()):
+        assert b"sesame" not in octets and b"pass word" not in octets
+
+
+@pytest.mark.parametrize(
+    "name, value, said",
+    [
+        ("root_password", "x", "there is no secret 'root_password'; there are: hep_key"),
+        ("wifi_key", "x" * 256, "wifi_key must be 1 to 255 printable characters"),
+        ("wifi_key", "a\nb", "wifi_key must be 1 to 255 printable characters"),
+        ("hep_key", "se'same", "capture_password: that is not possible"),
+    ],
+)
+def test_what_can_be_no_secret(name, value, said):
+    output = uhep("secrets", "set", name, "--port", "loop://", "--value", value, status=1)
+    assert said in output and "se'same" not in output
+
+
+def test_the_console(board):
+    (board.root / "main.py").write_text(
+        "import time\nfor i in range(200):\n    print('line', i, chr(27))\n    time.sleep_ms(50)\n"
+    )
+    board.power()
+    said = uhep("console", "--port", board.url, "--seconds", 2)
+    lines = [line for line in said.splitlines() if line.startswith("line ")]
+    assert len(lines) > 2 and "\x1b" not in said

@@ -1,0 +1,158 @@
+"""A device at the end of a cable: its prompt, its files, its log. Any pyserial URL will do."""
+
+import ast
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import serial
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+from serial.tools import list_ports
+
+_BAUD = 115200
+_READ_S = 5.0
+# USB chips of boards: CP210x, CH340 and CH9102, FTDI, and the ESP32-S3's and C3's own.
+_USB = {0x10C4, 0x1A86, 0x0403, 0x303A}
+_CHUNK = 1024
+# What is there while the prompt is: for what runs on the device, and for the watchdog.
+_TOOLS = """
+import hashlib, os, sys, binascii
+def uhep_digest(path):
+    h = hashlib.sha256()
+    with open(path, 'rb') as f:
+        b = f.read(512)
+        while b:
+            h.update(b)
+            b = f.read(512)
+    return binascii.hexlify(h.digest()).decode()
+def uhep_settle(new, path, digest):
+    if uhep_digest(new) != digest:
+        raise OSError('%s has not arrived as it was sent' % path)
+    os.rename(new, path)
+p = sys.modules.get('port')
+if p:
+    p.at_console()
+"""
+
+
+class CableError(Exception):
+    """The device does not answer, or not as it should; the text says what may help."""
+
+
+def find_port() -> str:
+    """The port that a board is at. Raises CableError if there is none, or a choice."""
+    found = [port.device for port in list_ports.comports() if port.vid in _USB]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CableError(f"there are several boards, say --port: {', '.join(found)}")
+    raise CableError(
+        "no board is connected by USB. Is the cable one for data, and may you open the port "
+        "(group dialout)? For another port or a pyserial URL say --port"
+    )
+
+
+class Cable:
+    """The raw REPL of a device, as a context manager. What runs is stopped (Ctrl-C).
+
+    All methods raise CableError.
+    """
+
+    def __init__(self, url: str):
+        self.url = url
+        try:
+            self._to = SerialTransport(url, _BAUD, timeout=_READ_S)
+        except (TransportError, serial.SerialException, OSError, ValueError) as error:
+            raise CableError(f"{url}: {error}") from None
+
+    def __enter__(self) -> "Cable":
+        try:
+            self._to.enter_raw_repl(soft_reset=False)
+            self.run(_TOOLS)
+        except (TransportError, serial.SerialException, OSError) as error:
+            self.close()
+            raise CableError(
+                f"{self.url}: no prompt of MicroPython ({error}). Is it this port, and is the "
+                "board on?"
+            ) from None
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        try:
+            self._to.close()
+        except (serial.SerialException, OSError):
+            pass
+
+    def run(self, code: str) -> str:
+        """Run a script on the device; what it printed."""
+        try:
+            return self._to.exec(code).decode(errors="replace")
+        except TransportExecError as error:
+            said = error.error_output.strip().splitlines()
+            raise CableError(f"on the device: {said[-1] if said else 'no reason given'}") from None
+        except (TransportError, serial.SerialException, OSError) as error:
+            raise CableError(f"{self.url}: the device is gone ({error})") from None
+
+    def ask(self, code: str) -> Any:
+        """Run a script that prints one Python literal."""
+        said = self.run(code).strip()
+        try:
+            return ast.literal_eval(said)
+        except (ValueError, SyntaxError):
+            raise CableError(f"the device says {said[:80]!r}") from None
+
+    def put(
+        self, path: str, data: bytes, progress: Callable[[int], None] = lambda n: None
+    ) -> None:
+        """Write a file in one step: it is the old or the new one, whatever happens.
+
+        progress: called with each number of octets that has gone.
+        """
+        new = path + ".new"
+        pieces = [data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK)] or [b""]
+        for i, piece in enumerate(pieces):
+            code = "" if i else f"f = open({new!r}, 'wb')\n"
+            code += f"f.write({piece!r})\n"
+            if i == len(pieces) - 1:
+                digest = hashlib.sha256(data).hexdigest()
+                code += f"f.close()\nuhep_settle({new!r}, {path!r}, {digest!r})"
+            self.run(code)
+            progress(len(piece))
+
+    def reset(self) -> None:
+        """Start the device again; the log follows."""
+        try:
+            self._to.exec_raw_no_follow("import machine\nmachine.reset()")
+        except (TransportError, serial.SerialException, OSError) as error:
+            raise CableError(f"{self.url}: it can not be reset ({error})") from None
+
+    def lines(self, seconds: float | None) -> Iterator[str]:
+        """The device's log, a line at a time, for so long. A port that goes is opened again."""
+        return log(self.url, seconds, self._to.serial)
+
+
+def log(url: str, seconds: float | None, port: Any = None) -> Iterator[str]:
+    """What a device says, a line at a time, for so long (None: for ever). Raises CableError."""
+    end = None if seconds is None else time.monotonic() + seconds
+    pending = b""
+    while end is None or time.monotonic() < end:
+        try:
+            if port is None:
+                port = serial.serial_for_url(url, _BAUD, timeout=0.2)
+            port.timeout = 0.2
+            pending += port.read(max(1, port.in_waiting))
+        except (serial.SerialException, OSError) as error:
+            # With a USB of its own the board goes when it resets, and comes again.
+            if end is None:
+                raise CableError(f"{url}: {error}") from None
+            port = None
+            time.sleep(0.2)
+            continue
+        *whole, pending = pending.split(b"\n")
+        for line in whole:
+            yield line.rstrip(b"\r").decode(errors="backslashreplace")

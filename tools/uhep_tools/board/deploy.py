@@ -1,0 +1,183 @@
+"""A release onto a device over the cable: only what differs, into the slot that does not run."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from uhep_tools.board import release
+from uhep_tools.board.cable import Cable, CableError
+from uhep_tools.board.image import on_device
+
+# What is on the device: interpreter, slots, and the SHA-256 of each file.
+_LOOK = """
+def walk(folder, found):
+    try:
+        names = os.listdir(folder or '.')
+    except OSError:
+        return found
+    for name in names:
+        path = folder + '/' + name if folder else name
+        if os.stat(path)[0] & 0x4000:
+            if folder:
+                walk(path, found)
+        elif not name.endswith('.new'):
+            found[path] = uhep_digest(path)
+    return found
+files = walk('', {})
+walk('a', files)
+walk('b', files)
+slot = ''
+if 'slot' in files:
+    with open('slot') as f:
+        slot = f.read()
+s = os.statvfs('.')
+print({'mpy': getattr(sys.implementation, '_mpy', 0), 'version': tuple(sys.implementation[1][:3]),
+       'machine': sys.implementation._machine, 'files': files, 'slot': slot,
+       'free': s[0] * s[3]})
+"""
+_COPY = """
+def copy(a, b):
+    with open(a, 'rb') as f:
+        with open(b + '.new', 'wb') as g:
+            d = f.read(512)
+            while d:
+                g.write(d)
+                d = f.read(512)
+    os.rename(b + '.new', b)
+copy(%r, %r)
+"""
+_ARCHES = {6: "armv7emsp", 10: "xtensawin", 11: "rv32imc", 2: "x64"}
+
+
+class DeployError(Exception):
+    """What stands in the way; the device runs what it ran before."""
+
+
+@dataclass
+class Done:
+    """What a deployment did: files sent, copied on the device, there already; octets sent."""
+
+    slot: str
+    sent: int = 0
+    copied: int = 0
+    kept: int = 0
+    octets: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One file: its path on the device, its content, where on the device it is too (or None)."""
+
+    path: str
+    data: bytes
+    twin: str | None
+
+
+def look(cable: Cable) -> dict[str, Any]:
+    """What is on the device. Raises CableError, DeployError for a MicroPython too old."""
+    told = cable.ask(_LOOK)
+    if told["mpy"] & 255 != release.MPY or told["version"] < (1, 26):
+        version = ".".join(map(str, told["version"]))
+        raise DeployError(f"the device has MicroPython {version}; uhep needs 1.26 or newer")
+    told["arch"] = _ARCHES.get(told["mpy"] >> 10 & 15)
+    if told["arch"] not in release.ARCHES.values():
+        raise DeployError(f"there is no machine code for {told['machine']}")
+    return told
+
+
+def steps(
+    told: dict[str, Any],
+    made: release.Release,
+    board: dict[str, Any] | None,
+    settings: dict[str, bytes],
+) -> tuple[str, list[Step]]:
+    """(slot, what has to be written in this order). settings: device.json, hep.json."""
+    running = _running(told)
+    slot = "b" if running == "a" else "a"
+    there = told["files"]
+    if running and there[f"{running}/release.txt"] == _sha(made.manifest):
+        slot = running  # nothing of the release differs
+    twins = {digest: path for path, digest in there.items()}
+    todo = [
+        Step(f"{slot}/{path}", data, twins.get(_sha(data)))
+        for path, data in sorted(made.files.items())
+        if there.get(f"{slot}/{path}") != _sha(data)
+    ]
+    root = dict(settings)
+    if board:
+        root["board.json"] = on_device(board)
+    root |= release.root_files()
+    todo += [Step(p, data, None) for p, data in root.items() if there.get(p) != _sha(data)]
+    return slot, todo
+
+
+def deploy(
+    cable: Cable,
+    told: dict[str, Any],
+    made: release.Release,
+    slot: str,
+    todo: list[Step],
+    progress: Callable[[str, int], None] = lambda path, octets: None,
+) -> Done:
+    """Write it, check it, and let the next boot run it. Raises CableError, DeployError.
+
+    Until the last step the device would start what it had; a new release is on trial then.
+    """
+    done = Done(slot, kept=len(made.files) - sum(s.path.startswith(f"{slot}/") for s in todo))
+    need = sum(max(len(step.data), 4096) for step in todo)
+    if need > told["free"]:
+        raise DeployError(f"{need:,} octets are needed, {told['free']:,} are free on the device")
+    fresh = f"{slot}/release.txt" not in told["files"] or any(
+        step.path.startswith(f"{slot}/") for step in todo
+    )
+    if fresh:
+        _folders(cable, slot, made)
+        if f"{slot}/release.txt" in told["files"]:
+            cable.run(f"os.remove({slot + '/release.txt'!r})")
+    for step in todo:
+        if step.twin:
+            cable.run(_COPY % (step.twin, step.path))
+            progress(step.path, len(step.data))
+            done.copied += 1
+        else:
+            cable.put(step.path, step.data, lambda n, path=step.path: progress(path, n))
+            done.sent += 1
+            done.octets += len(step.data)
+    if fresh:
+        _settle(cable, slot, made)
+    running = _running(told)
+    if slot != running:
+        cable.put("slot", f"{slot} {running} 3".encode() if running else slot.encode())
+    for name in "crash.txt", "crash.old":  # it is mended, or so we think
+        if name in told["files"]:
+            cable.run(f"os.remove({name!r})")
+    return done
+
+
+def _running(told: dict[str, Any]) -> str | None:
+    # The slot that runs, if there is a whole release in it.
+    slot = told["slot"][:1]
+    return slot if slot and f"{slot}/release.txt" in told["files"] else None
+
+
+def _folders(cable: Cable, slot: str, made: release.Release) -> None:
+    folders = {slot} | {f"{slot}/{path.rpartition('/')[0]}" for path in made.files if "/" in path}
+    for folder in sorted(folders):
+        cable.run(f"try:\n os.mkdir({folder!r})\nexcept OSError:\n pass")
+
+
+def _settle(cable: Cable, slot: str, made: release.Release) -> None:
+    # All is there: what the flash has is compared with the manifest, then that is written.
+    there = cable.ask(_LOOK)["files"]
+    for path, data in made.files.items():
+        if there.get(f"{slot}/{path}") != _sha(data):
+            raise CableError(f"{slot}/{path} is not on the device as it was sent")
+    for path in there:
+        if path.startswith(f"{slot}/") and path[2:] not in made.files:
+            cable.run(f"os.remove({path!r})")
+    cable.put(f"{slot}/release.txt", made.manifest)
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

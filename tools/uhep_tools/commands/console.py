@@ -1,0 +1,25 @@
+"""uhep console: what a device says."""
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    port: Annotated[
+        str | None, typer.Option(help="Port or pyserial URL; the board at USB if there is one.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="End after so long; else Ctrl-C.")] = None,
+) -> None:
+    """Show the log of a device, without stopping it. For its prompt: mpremote connect PORT."""
+    from uhep_tools.board.cable import CableError, find_port, log
+    from uhep_tools.text import printable
+
+    try:
+        for line in log(port or find_port(), seconds):
+            typer.echo(printable(line))
+    except CableError as error:
+        typer.echo(f"uhep console: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        pass
