@@ -18,7 +18,7 @@ ARCHES = {"esp32": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc", "u
 MPY = 6  # the version of .mpy files that firmware from 1.20 on reads
 _LEVEL = "-O2"  # without asserts, with line numbers: a crash report names the line
 # CPython's part of the agent, and what only the emulator needs.
-_NOT_FOR_BOARDS = {"uhep/host.py", "uhep/hoststreams.py", "meter.py"}
+NOT_FOR_BOARDS = {"uhep/host.py", "uhep/hoststreams.py", "meter.py"}
 _ROOT_FILES = ("boot.py", "main.py")  # outside the slots: they choose one
 
 
@@ -53,7 +53,7 @@ def sources() -> dict[str, Path]:
     for folder in (ROOT / "lib", ROOT / "firmware"):
         for path in sorted(folder.rglob("*.py")):
             name = path.relative_to(folder).as_posix()
-            if name not in _NOT_FOR_BOARDS and name not in _ROOT_FILES:
+            if name not in NOT_FOR_BOARDS and name not in _ROOT_FILES:
                 found[name] = path
     return found
 
