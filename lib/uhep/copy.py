@@ -22,6 +22,9 @@ _METHOD = const(25)
 _STATE = const(30)
 _WRAP = const(0x1FFFFFFF)
 
+# Keys of what is done before a packet is copied.
+_FRONT = ("redact", "redact_salt", "trigger_s", "skip_methods", "skip_responses", "keep_first")
+_FRONT += ("only_peers", "skip_peers", "sample", "rates")
 _OWN = ("clock_set",)  # of stats(): the same for both
 # Counted before a packet is copied, so that both collectors miss it.
 _BEFORE = ("truncated", "too_big", "unwanted", "empty", "dropped")
@@ -55,8 +58,9 @@ class Copy(Guard):
             own["queue_bytes"] = own.pop("copy_bytes")
             own["collectors"] = "failover"
             own["enabled"] = True
-            own["status_s"] = own["trigger_s"] = 0  # these are the front's
-            own["redact"] = []
+            own["status_s"] = 0
+            for key in _FRONT:
+                own.pop(key, None)
             if i and spool:
                 own["spool"] = {"path": spool["path"] + ".second", "blocks": spool["blocks"]}
             queue = make(own)
