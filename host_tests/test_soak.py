@@ -1,0 +1,25 @@
+"""A million captured packets with everything on: not an octet of heap more at the end."""
+
+import json
+
+import pytest
+from test_interpreters import unix
+
+ALL = '["auth", "keys", "message", "dtmf", "users"]'
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("path", ["machine code", "bytecode"])
+def test_a_million_packets(micropython, cases, path):
+    count = cases(10_000, 1_000_000) if path == "machine code" else cases(3000, 100_000)
+    config = [f"redact={ALL}", 'redact_salt="sesame open"', "keepalive_s=1"]
+    plain = ["plain"] if path == "bytecode" else []
+    output = unix(micropython, "soak.py", str(count), *config, *plain)
+    found = json.loads(output.splitlines()[-1])
+    stats = found["stats"]
+    assert found["last"] == found["first"], found
+    assert stats["captured"] >= count and stats["waiting"] == 0
+    assert stats["captured"] == stats["sent"] + stats["dropped"]
+    # Everything had something to do.
+    assert stats["dropped_oldest"] + stats["dropped_newest"] > count // 200
+    assert stats["connects"] == 1 and stats["unconfirmed"] == 0
