@@ -38,6 +38,7 @@ PEERS = {
     "baresip": ["baresip"],
     "sipp": ["sipp"],
     "xxd": ["xxd"],
+    "stunnel": ["stunnel4"],
     "chromium": ["chromium"],
     "postgresql": [Path("/usr/lib/postgresql")],
 }

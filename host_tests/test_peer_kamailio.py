@@ -5,9 +5,10 @@ from contextlib import ExitStack
 from ipaddress import ip_address
 
 import pytest
-from peers import agent, kamailio, messages, relay
+from peers import agent, kamailio, messages, relay, stunnel
 from peers.postgres import postgres
 from peers.program import until
+from uhep_tools.certs import Authority
 from uhep_tools.hep import decode
 
 EVERYTHING = [
@@ -137,24 +138,35 @@ def test_front_tcp(micropython, tmp_path, cuts):
 @pytest.mark.peer("kamailio")
 def test_front_own_tcp(micropython, tmp_path):
     """sipcapture's front takes the agent's own TCP, with the key: each chunk, then the rows"""
-    captures = messages.CALL + messages.CALL_V6 + messages.RTCP + messages.LOGS
     with (
         kamailio.receiver(tmp_path) as receiver,
         kamailio.front(tmp_path, receiver.port) as front,
     ):
-        address = f"127.0.0.1:{front.port}"
-        agent.send(
-            micropython,
-            tmp_path,
-            address,
-            captures,
-            transport="tcp",
-            profile="kamailio",
-            max_packet=16383,
-            status_s=0,
-        )
-        seen = front.wait_rows("seen", len(captures))
-        rows = receiver.wait_rows("sip_capture", len(messages.CALL + messages.CALL_V6))
+        check_own(micropython, tmp_path, receiver, front, f"127.0.0.1:{front.port}", "tcp")
+
+
+@pytest.mark.peer("kamailio", "stunnel")
+def test_front_behind_a_tls_terminator(micropython, tmp_path):
+    """sipcapture's front behind stunnel takes the agent's own TLS: each chunk, then the rows"""
+    authority = Authority()
+    (tmp_path / "ca.pem").write_bytes(authority.certificate)
+    files = authority.issue("localhost").write(tmp_path, "stunnel")
+    with (
+        kamailio.receiver(tmp_path) as receiver,
+        kamailio.front(tmp_path, receiver.port) as front,
+        stunnel.terminator(tmp_path, front.port, *files) as port,
+    ):
+        ca = str(tmp_path / "ca.pem")
+        check_own(micropython, tmp_path, receiver, front, f"localhost:{port}", "tls", tls_ca=ca)
+
+
+def check_own(micropython, folder, receiver, front, address, transport, **config):
+    """All that the agent sends by a transport of its own stands in both databases."""
+    captures = messages.CALL + messages.CALL_V6 + messages.RTCP + messages.LOGS
+    config |= {"transport": transport, "profile": "kamailio", "max_packet": 16383, "status_s": 0}
+    agent.send(micropython, folder, address, captures, **config)
+    seen = front.wait_rows("seen", len(captures))
+    rows = receiver.wait_rows("sip_capture", len(messages.CALL + messages.CALL_V6))
 
     stamps = []
     for capture, row in zip(captures, seen, strict=True):

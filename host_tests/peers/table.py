@@ -32,6 +32,7 @@ COMMANDS = {
     "sipp": (["sipp", "-v"], r"SIPp v([\d.]+)"),
     "baresip": (["baresip", "-h"], r"baresip v(\S+)"),
     "rtpengine": (["rtpengine", "--version"], r"Version: (\S+)"),
+    "stunnel": (["stunnel4", "-version"], r"stunnel (\S+)"),
     "xxd": (["xxd", "--version"], r"xxd (\S+)"),
     "postgresql": ([binary("postgres"), "--version"], r"PostgreSQL\) (\S+)"),
 }

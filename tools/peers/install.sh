@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 packages="nodejs npm kamailio kamailio-extra-modules kamailio-sqlite-modules kamailio-postgres-modules
-sqlite3 postgresql chromium sngrep tshark sip-tester baresip-core rtpengine-daemon iproute2 xxd"
+sqlite3 postgresql chromium sngrep tshark sip-tester baresip-core rtpengine-daemon iproute2 stunnel4 xxd"
 npm_packages="@micropython/micropython-webassembly-pyscript@1.27.0 hep-js@1.0.22"
 
 need=""
