@@ -19,10 +19,11 @@ PATIENCE_S = 30
 class Sender:
     """link_sender.py at work; `statuses` and `stats` are there after wait()."""
 
-    def __init__(self, interpreter, count=100, every_ms=2, **config):
+    def __init__(self, interpreter, count=100, every_ms=2, start=subprocess.Popen, **config):
+        """start: what to use for Popen, to run it elsewhere."""
         config = {"transport": "tcp", "queue_bytes": 262144, "capture_id": 2001} | config
         config = {"status_s": 0} | config
-        self.process = subprocess.Popen(
+        self.process = start(
             [interpreter, str(SCRIPT), str(count), str(every_ms)],
             env={**os.environ, "MICROPYPATH": f"{LIB}:.frozen", "PYTHONPATH": str(LIB)},
             stdin=subprocess.PIPE,

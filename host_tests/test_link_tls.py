@@ -205,3 +205,39 @@ def test_reset(interpreter, store, files, after):
     account(store, sender.stats, 60)
     assert sender.stats["dropped"] == 0
     assert len(proxy.connections) == 2
+
+
+@pytest.mark.parametrize("fault", ["authority", "expired", "name", "pin"])
+def test_why_one_was_refused_stands_in_the_status_line_of_the_other(
+    micropython, store, files, fault
+):
+    """With a copy to each of two, the second tells why the first gets none."""
+    config = {"tls_ca": str(files / "ca.pem")}
+    if fault == "authority":
+        bad, why = OTHER.issue("localhost"), "not correctly signed"
+    elif fault == "expired":
+        bad, why = AUTHORITY.issue("localhost", end=NOW - timedelta(days=1)), "expired"
+    elif fault == "name":
+        bad, why = AUTHORITY.issue("homer.example"), "does not match"
+    else:
+        config = {"tls_pin": fingerprint(files / "server.pem")}
+        bad, why = AUTHORITY.issue("localhost"), "not the one of tls_pin"
+    bad.write(files, "bad")
+    with Store(files / "bad.db") as other:
+        with collector(other, files, "bad") as bad, collector(store, files) as good:
+            sender = Sender(
+                micropython,
+                100,
+                20,
+                capture_address=[f"localhost:{bad.tls_port}", f"localhost:{good.tls_port}"],
+                collectors="copy",
+                transport="tls",
+                status_s=60,
+                **config,
+            )
+            until(lambda: any(status.word("failure") for _, status in store.statuses()))
+            sender.process.kill()
+            sender.process.communicate()
+        assert bad.counters.accepted == 0
+    (found,) = [s for _, s in store.statuses()]
+    assert found.why in ("start", "failure") and why in found.word("failure"), found.values

@@ -238,3 +238,23 @@ def test_in_is_not_touched():
     a = agent()
     assert a.capture(a.line, IN, b"OPTIONS sip:x SIP/2.0\r\n\r\n", 25)
     assert len(lines(a)) == 1
+
+
+def test_a_spool_that_is_switched_off_is_told():
+    a = agent(spool={"path": "/nowhere/at/all", "blocks": 2})
+    (line,) = after(a, 0)
+    assert value(line, "spool")[:5] == '"off:', line
+    a = agent(queue_bytes=2048)
+    a.status._spool = "ok"
+    stats = a.stats
+
+    def failing():
+        d = stats()
+        d["spool_status"] = "off:ENOSPC"
+        return d
+
+    a.stats = failing
+    after(a, 0)
+    (line,) = after(a, 1000)
+    assert value(line, "why") == "spool" and value(line, "spool") == '"off:ENOSPC"'
+    assert after(a, 2000) == []

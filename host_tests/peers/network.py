@@ -13,11 +13,16 @@ _CLONE_NEWNS = 0x20000
 ADDRESS = "192.0.2.1"  # beside 127.0.0.1: what a program takes for the address of the machine
 
 
-def _enter():
+def unshare():
+    """Put this thread into a network of its own, that has nothing yet."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET):
         text = f"no network of its own: {os.strerror(ctypes.get_errno())}; run as root"
         pytest.fail(text, pytrace=False) if REQUIRE_PEERS else pytest.skip(text)
+
+
+def _enter():
+    unshare()
     for command in (
         "link set lo up",
         f"address add {ADDRESS}/24 dev lo",
