@@ -5,6 +5,7 @@ what needs them gets them from here. Without them, in the emulator, the address 
 device.json and there is nothing to keep going.
 """
 
+import gc
 import json
 
 try:
@@ -108,6 +109,12 @@ def at_console():
     """Somebody has stopped the device to work at its prompt."""
     if _keeper:
         _keeper.at_console()
+
+
+def heap_used():
+    """Octets of the heap that are in use, after a collection; None where nobody counts them."""
+    gc.collect()
+    return gc.mem_alloc() if hasattr(gc, "mem_alloc") else None
 
 
 def capture_agent(path):

@@ -168,6 +168,7 @@ class Probe:
                 "connected": self.streams.connected,
                 "closed": self.streams.closed,
             },
+            "heap_used": port.heap_used(),
             "capture": self.agent.stats() if self.agent else None,
         }
 

@@ -160,6 +160,7 @@ class Sniffer:
             "broken": self.frames.broken,
             "fragments_lost": self._fragments.lost,
             "gaps": self.segments.gaps,
+            "heap_used": port.heap_used(),
             "capture": self.agent.stats(),
         }
         counts.update(self.seen)

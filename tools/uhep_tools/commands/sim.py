@@ -11,7 +11,9 @@ _PORT_STEP = 2
 
 
 def command(
-    personality: Annotated[str, typer.Argument(help="What the devices are: phone.")],
+    personality: Annotated[
+        str, typer.Argument(help="What the devices are: phone, probe, sniffer.")
+    ],
     names: Annotated[
         list[str] | None,
         typer.Argument(help="A device for each name; one, named like the personality, if none."),
