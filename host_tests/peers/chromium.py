@@ -2,18 +2,12 @@
 
 import os
 import shutil
-import subprocess
 from contextlib import contextmanager
 
 _OPTIONS = [
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
-
-
-def version():
-    done = subprocess.run(["chromium", "--version"], capture_output=True, text=True, timeout=60)
-    return done.stdout.split()[1]
 
 
 class Watched:

@@ -33,6 +33,7 @@ COMMANDS = {
     "baresip": (["baresip", "-h"], r"baresip v(\S+)"),
     "rtpengine": (["rtpengine", "--version"], r"Version: (\S+)"),
     "stunnel": (["stunnel4", "-version"], r"stunnel (\S+)"),
+    "chromium": (["chromium", "--version"], r"Chromium (\S+)"),
     "xxd": (["xxd", "--version"], r"xxd (\S+)"),
     "postgresql": ([binary("postgres"), "--version"], r"PostgreSQL\) (\S+)"),
 }

@@ -1,5 +1,6 @@
 """What a capture costs, by the side of a bare write of the same packet in the same process."""
 
+from collections.abc import Callable
 from statistics import median, quantiles
 
 from uhep_tools.bench import goals
@@ -9,13 +10,17 @@ PATHS = ("native", "bytecode")  # variants of the agent's hot path
 _BARE = "write"
 
 
-def measure(rounds: int) -> dict:
+def measure(rounds: int, progress: Callable[[str, float], None] = lambda what, done: None) -> dict:
     """Both variants of the hot path, each in a process of its own. Raises BenchError.
 
     Times are microseconds a packet, ratios are to the bare write of the same round: medians of
-    so many rounds, and the quartiles around them.
+    so many rounds, and the quartiles around them. progress hears what is measured, and how far
+    it is, from 0 to 1.
     """
-    runs = {path: unix("cost.py", path, str(rounds)) for path in PATHS}
+    runs = {}
+    for number, path in enumerate(PATHS):
+        progress(f"cost, the hot path as {path}", number / len(PATHS))
+        runs[path] = unix("cost.py", path, str(rounds))
     shared = ("interpreter", "sip_octets", "hep_octets", "packets")
     return {
         **{key: runs[PATHS[0]][key] for key in shared},

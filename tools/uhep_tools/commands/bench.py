@@ -70,10 +70,13 @@ def command(
                 figures["server"] = measure_server(seconds, messages, progress)
             show(report.server_tables(figures["server"]))
         elif cost or both:
-            figures["cost"] = measure_cost(rounds)
+            with progress_bar(quiet) as progress:
+                figures["cost"] = measure_cost(rounds, progress)
             show(report.cost_tables(figures["cost"]))
         if what == "agent" and (size or both):
-            figures["size"] = measure_size()
+            with progress_bar(quiet) as progress:
+                progress("size", 0)
+                figures["size"] = measure_size()
             show(report.size_tables(figures["size"]))
             if figures["size"]["left_out"]:
                 typer.echo(f"No figures of the heap: {figures['size']['left_out']}", err=True)

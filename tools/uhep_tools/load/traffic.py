@@ -170,8 +170,8 @@ class _Story:
         if authorized:
             line = (
                 f'Authorization: Digest username="{self.caller.user}", realm="example.net", '
-                'nonce="****************", uri="sip:example.net", '
-                'response="********************************"\r\n'
+                'nonce="xxxxxxxxxxxxxxxx", uri="sip:example.net", '
+                'response="xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"\r\n'
             )
             text = text.replace(b"Content-Length", line.encode() + b"Content-Length", 1)
         self._add(self.caller, self.caller.address, PROXY, text)
