@@ -99,7 +99,8 @@ def test_fleet(tmp_path, collector, cases):
     }
     calls = collector.sql("SELECT * FROM hep_calls('2000-01-01', '2100-01-01')")
     assert len(calls) == size // 2
-    assert {(call[4], call[5], call[6]) for call in calls} == {("t", "200 OK", "14")}
+    assert {(call[4], call[5]) for call in calls} == {("t", "200 OK")}
+    assert all(int(call[6]) >= 14 for call in calls)  # more where one was sent again
     one = collector.sql(f"SELECT what, message FROM hep_call('{calls[0][1]}') WHERE kind = 'SIP'")
     assert [row[0] for row in one if len(row) == 2][:1] == ["INVITE "] or one[0][0] == "INVITE"
 

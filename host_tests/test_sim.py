@@ -282,17 +282,19 @@ def test_the_meter_sees_what_a_capture_allocates(tmp_path):
 
 def test_fleet_of_phones(tmp_path):
     """--count: they call each other in pairs; what they counted together is what came."""
-    with Store(tmp_path / "hep.db") as store, in_thread(Server(store, port=0)) as server:
-        address = f"hep.capture_address=127.0.0.1:{server.port}"
-        args = ["sim", "phone", "--count", "4", "--state", str(tmp_path / "s"), "--set", address]
-        args += ["--heap", "256K"]
-        done = CliRunner().invoke(app, [*args, "--set", "talk_ms=300"])
-    assert done.exit_code == 0, done.output
-    assert (
-        f"4 devices, 4 talked; 14 SIP messages out, 14 in; captured {store.count()}" in done.output
-    )
-    calls = [call for call in store.calls(-1) if call.method == "INVITE"]
-    assert {call.agents[0] for call in calls} == {"phone-001", "phone-003"}
+    with Store(tmp_path / "hep.db") as store:
+        with in_thread(Server(store, port=0)) as server:
+            address = f"hep.capture_address=127.0.0.1:{server.port}"
+            args = ["sim", "phone", "--count", "4", "--state", str(tmp_path / "s")]
+            args += ["--set", address, "--set", "talk_ms=300", "--heap", "256K"]
+            done = CliRunner().invoke(app, args)
+        assert done.exit_code == 0, done.output
+        assert "4 devices, 4 talked" in done.output
+        sent, dropped = re.search(r"sent ([\d,]+), dropped (\d+)", done.output).groups()
+        assert int(sent.replace(",", "")) == store.count() >= 28 and dropped == "0"
+        calls = [call for call in store.calls(-1) if call.method == "INVITE"]
+    assert sorted(call.from_user for call in calls) == ["phone-001", "phone-003"]
+    assert sorted(call.to_user for call in calls) == ["phone-002", "phone-004"]
     assert {call.state for call in calls} == {"ended"}
 
 
