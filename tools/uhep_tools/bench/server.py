@@ -12,8 +12,10 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
+from uhep_tools.bench.full import fill
 from uhep_tools.bench.machine import BenchError
 from uhep_tools.load.traffic import MEAN_PACKETS, Traffic, stream
+from uhep_tools.queries import Reader
 
 _POOL = 20_000  # packets that are made beforehand, and sent round and round
 _STEP = 1.15  # from one rate to the next
@@ -177,18 +179,9 @@ def _send(
 
 def _page(path: Path, messages: int, progress: Progress) -> dict:
     """Milliseconds and octets of what a person asks of a full database."""
-    from uhep_tools.hep import decode
-    from uhep_tools.store import Store
-
-    packets = stream(Traffic(500), time.time_ns() // 1000 - 86_400_000_000, messages / 86_400 / 18)
-    with Store(path) as store:
-        for number in range(messages):
-            if number % 500 == 0:
-                progress(f"storing {messages:,} messages", number / messages)
-            raw = next(packets).packet
-            store.add(decode(raw, remark=False), raw, "127.0.0.1:9")
-        store.flush()
-        calls = store.calls(limit=2000)
+    fill(path, messages, progress)
+    with Reader(path) as reader:
+        calls = reader.calls(limit=2000)
     one = calls[-1]
     asked = {
         "list": "/",
