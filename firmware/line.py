@@ -43,8 +43,13 @@ class Line:
             if settings["hep_log"]:
                 self._log_flow = agent.flow(here, here, kind=LOG)
         self.transport = Transport(sock, address, self.sip_port, ready)
-        rtp_port = settings["rtp_port"] + 2 * index
+        rtp_port = self.rtp_port = settings["rtp_port"] + 2 * index
         self.stream = self._stream(address, rtp_port)
+        self.quality = None
+        if agent and settings["hep_quality"]:
+            from quality import Quality
+
+            self.quality = Quality(self, settings)
         self.ua = UserAgent(
             self.transport,
             [Media(address, rtp_port, self.stream)],
@@ -100,6 +105,8 @@ class Line:
     def poll(self):
         self.audio.poll()
         self.ua.poll()
+        if self.quality:
+            self.quality.poll()
 
     def call(self, target):
         """Calls what a person means: a URI, user@host, or a number at our server; the Call.
@@ -162,6 +169,8 @@ class Line:
     def _rtp_stat(self, call):
         # X-RTP-Stat: packets and octets sent, packets received, lost here and there, jitter.
         stream = self.stream
+        if self.quality:
+            return self.quality.rtp_stat()
         return "CS=0;PS=%d;OS=%d;PR=%d;PL=%d,%d;JI=%d;EN=%s;DE=%s" % (
             stream.sender.sent,
             stream.sender.octets,
@@ -176,6 +185,8 @@ class Line:
     def _on_state(self, call):
         if self._captured_rtcp:
             self._captured_rtcp.cid = call.dialog.call_id.encode()
+        if self.quality:
+            self.quality.on_state(call)
         if call.state == "talking":
             self.talked += 1
         elif call.state == "ended":

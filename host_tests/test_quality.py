@@ -67,7 +67,7 @@ def store(tmp_path):
             kind=34,
             cid=CALL_ID,
         ),
-        packet(publish(BODY), after_us=5_900_000),
+        packet(publish(BODY), after_us=5_900_000, cid=b"vq-1@192.0.2.10"),
     ]
     with Store(tmp_path / "uhep.db") as opened:
         for raw in captured(CALL, at="A") + made:

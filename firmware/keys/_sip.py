@@ -20,6 +20,10 @@ KEYS = {
     "rtcp": (True, None),
     "hep_log": (False, None),
     "hep_rtcp": (False, None),
+    "hep_quality": (False, None),
+    "quality_collector": ("", None),
+    "quality_interval_s": (0, (0, 3600)),
+    "quality_alert_mos": (0, (0, 450)),
 }
 
 # A plan that a device follows by itself, for demonstrations and tests.

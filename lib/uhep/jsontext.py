@@ -9,10 +9,16 @@ _TALL = const(0x4000)  # upper half of a number of 2^30 or more
 _LONGEST = const(11)  # octets of a number
 
 
+_forms = {}  # by length: most are of some length that another has
+
+
 def words(text):
     """A piece of JSON for `Json.put`: (octets, struct format), to be made once."""
     text = text.encode()
-    return text, "%ds" % len(text)
+    n = len(text)
+    if n not in _forms:
+        _forms[n] = "%ds" % n
+    return text, _forms[n]
 
 
 class Json:

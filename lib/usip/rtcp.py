@@ -17,6 +17,7 @@ _HEAD = const(8)
 _BLOCK = const(24)
 _ROOM = const(52)  # for the longest report before SDES
 _MEAN_MS = const(4104)  # 5 s / 1.21828 (A.7)
+_XR = const(44)
 _LATEST_S = const(60)  # a round trip that is longer is none
 
 # Seconds from 1900 to the port's own epoch, in two halves of 16 bits.
@@ -61,6 +62,8 @@ class Rtcp:
     reports say of our stream is in `remote_fraction` (1/256), `remote_lost`,
     `remote_jitter` (timestamp units), all -1 before there was one, and `rtt_ms`, -1 if unknown.
     `sent`, `received` and `invalid` count datagrams; `left` is True after the peer's BYE.
+    `extended(buf, at)`, if set, may append an XR of 44 octets, without its sender's SSRC, to
+    each report: it returns 44 or 0.
 
     Making one allocates, and so does start(); poll() only what the socket's recv() does.
     """
@@ -76,9 +79,14 @@ class Rtcp:
         self._peer = None
         self._due = 0
         self._was_sent = 0
+        self.extended = None
         self._out = bytearray(_ROOM) + _described(cname)
+        self._end = len(self._out)
+        self._out += bytes(_XR)
         view = memoryview(self._out)
-        self._views = {n: view[_ROOM - n :] for n in (8, 28, 32, 52)}
+        sizes = (8, 28, 32, 52)
+        self._views = {n: view[_ROOM - n : self._end] for n in sizes}
+        self._longer = {n: view[_ROOM - n :] for n in sizes}
         self._clear()
 
     def _clear(self):
@@ -117,7 +125,7 @@ class Rtcp:
         return _MEAN_MS * (512 + random.getrandbits(10)) // 1024
 
     # What is sent: the report is written before SDES, which has a fixed place, so that the
-    # datagram is one of four views that are made once.
+    # datagram is one of eight views that are made once.
 
     def _report(self, leaves):
         self._wall.tick()
@@ -129,7 +137,11 @@ class Rtcp:
             self._put_sent(_ROOM - n + 8)
         if self._stats.heard:
             self._stats.block(self._out, _ROOM - _BLOCK, self._clock.ticks_us())
-        self._send(self._views[n], leaves)
+        if self.extended and self.extended(self._out, self._end) == _XR:
+            self._put_ssrc(self._end + 4)
+            self._send(self._longer[n], leaves)
+        else:
+            self._send(self._views[n], leaves)
 
     def _put_head(self, at, kind):
         self._out[at] = 0x81 if self._stats.heard else 0x80
@@ -164,7 +176,7 @@ class Rtcp:
 
     def _take(self):
         try:
-            return self._sock.recv(_DATAGRAM)
+            return self._sock.recvfrom(_DATAGRAM)[0]  # a tap wants to know where it is from
         except (OSError, MemoryError):
             return None
 

@@ -92,7 +92,7 @@ def message(packet: hep.Packet, raw: bytes, peer: str, received_us: int) -> Mess
     call = text.call_id or cid
     if packet.type == LOG and cid == OWN_CID:
         call = None  # what an agent says of itself is no call
-    if cid is None and text.content_type.startswith(VQ) and text.method:
+    if cid in (None, call) and text.content_type.startswith(VQ) and text.method:
         cid = _reported(packet.payload[text.body :])
     return Message(
         id=0,

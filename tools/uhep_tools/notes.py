@@ -29,7 +29,7 @@ def note(packet: Packet) -> str:
         name, said = "status", str(status)
     else:
         said = packet.payload.strip().partition(b"\n")[0].strip().decode(errors="backslashreplace")
-    if packet.mos is not None:
+    if packet.mos is not None and "MOS " not in said:
         said = f"MOS {packet.mos / 100:.2f}, {said}"
     return printable(f"{name}: {said}" if said else name)
 
