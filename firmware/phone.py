@@ -18,7 +18,7 @@ def run(settings, agent):
     """
     phone = Phone(settings, agent, port.online(settings))
     while phone.poll():
-        port.poll(bool(phone.ua.calls))
+        port.poll(bool(phone.line.ua.calls))
         time.sleep_ms(1)  # exact on an ESP32, where waiting in poll goes by ticks of 10 ms
     from counts import counts
 
