@@ -18,6 +18,7 @@ sys.path.insert(0, __file__.rpartition("/")[0] if "__file__" in globals() else "
 if "plain" in sys.argv[1:]:
     # Modules without names: what is imported from them fails.
     sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
+    sys.modules["uhep._hash"] = sys.modules["uhep._lines"]
 
 import alloc_quality
 import alloc_rtp
@@ -165,6 +166,41 @@ def dropping_the_newest():
         a.capture(flow, OUT, INVITE, 600)
         a.poll()
 
+    return step
+
+
+def filtered():
+    # Every filter: what is refused, and what passes all of them.
+    a = agent(
+        skip_methods=["OPTIONS"],
+        skip_responses=["1xx"],
+        skip_peers=["198.51.100.0/24", "2001:db8::/32"],
+        only_peers=["192.0.2.0/25", "2001:db8::20"],
+        sample=3,
+        rates=[1, 1, 1, 1000],
+        rate_burst=1000,
+        status_s=0,
+    )
+    flow = a.flow(*V4)
+    other = a.flow(*V6)
+    messages = [INVITE.replace(b"3848276298220188511", b"%d" % i) for i in range(30)]
+    messages += [INVITE.replace(b"INVITE sip", b"OPTIONS sip")]
+    messages += [b"SIP/2.0 180 Ringing\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\r\n"]
+
+    def one(message, n):
+        a.capture(flow, OUT, message, n)
+        a.capture(other, IN, message, n)
+        a.poll()
+
+    def step():
+        messages.append(messages.pop(0))
+        one(messages[0], len(messages[0]))
+        a.stats()
+
+    for _ in range(330):
+        step()
+    s = a.stats()
+    assert s["filtered"] > 50 and s["sampled_out"] > 10 and s["sent"] > 10, s
     return step
 
 
@@ -629,6 +665,7 @@ CASES = (
     wrapping_and_dropping_the_oldest,
     dropping_the_newest,
     sacrificing,
+    filtered,
     cut_empty_and_too_big,
     a_report_with_chunks,
     disabled,

@@ -25,6 +25,16 @@ def _text(value):
     return None if isinstance(value, str) else "a text"
 
 
+def _rule(name):
+    # Of the filters; see uhep.rules.
+    def rule(value):
+        from uhep import rules
+
+        return getattr(rules, name)(value)
+
+    return rule
+
+
 def _spool(value):
     if value is None:
         return None
@@ -69,6 +79,14 @@ KEYS = {
     "tls_cert": ("", _text),
     "tls_key": ("", _text),
     "tls_verify": ("full", ["full", "none"]),
+    "skip_methods": ([], _rule("methods")),
+    "skip_responses": ([], _rule("responses")),
+    "keep_first": (0, (0, 1000)),
+    "skip_peers": ([], _rule("peers")),
+    "only_peers": ([], _rule("peers")),
+    "sample": (1, (1, 1000)),
+    "rates": ([0, 0, 0, 0], _rule("rates")),
+    "rate_burst": (10, (1, 1000)),
     "rtcp_style": ("numbers", ["numbers", "asterisk"]),
     "rtcp_rr_compat": (False, "flag"),
     "quality_s": (0, (0, 3600)),
@@ -89,6 +107,8 @@ def agree(full):
         return "redact_salt", _SALT
     if full["trigger_s"] and full["spool"]:
         return "trigger_s", "0 with a spool: what is not asked for is not kept"
+    if full["keep_first"] and not (full["skip_methods"] or full["skip_responses"]):
+        return "keep_first", "0, or skip_methods or skip_responses with it"
     return _agree_tls(full)
 
 

@@ -22,6 +22,11 @@ def attach(agent, c):
         from uhep.trigger import Trigger
 
         Trigger(agent, c)
+    lists = c["skip_methods"] or c["skip_responses"] or c["skip_peers"] or c["only_peers"]
+    if lists or c["sample"] > 1 or max(c["rates"]):
+        from uhep.filter import Filter
+
+        Filter(agent, c)
     if c["status_s"]:
         from uhep.status import Status
 
