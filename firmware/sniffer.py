@@ -1,18 +1,16 @@
 """A sniffer for Linux-based ATAs and routers: captures the SIP and RTCP of an interface.
 
-It listens through a packet socket, which takes root; MicroPython's unix port has numbers for
-what it has no names for.
+It listens through a packet socket, which takes root.
 """
 
 import json
-import socket
-import struct
 import time
 
 import port
 from fragments import Fragments
 from frames import Frames
 from micropython import const
+from packets import packets
 from segments import Segments
 from uhep import IN, RTCP, SIP, TCP, UDP
 from uhep.between import between
@@ -20,20 +18,6 @@ from uhep.flow import STRICT, address
 from uhep.rtcp import Rtcp
 from usip import net
 from whose import Whose
-
-_AF_PACKET = const(17)
-_SOCK_RAW = const(3)
-_ALL = const(0x0300)  # ETH_P_ALL in network order
-_SOL_SOCKET = const(1)
-_SO_RCVBUF = const(8)
-_SOL_PACKET = const(263)
-_IGNORE_OUTGOING = const(23)
-_ADD_MEMBERSHIP = const(1)
-_PROMISCUOUS = const(1)
-
-# Of /sys/class/net/*/type. Loopback, too, has a header of Ethernet.
-_LOOPBACK = const(772)
-_ETHERNET = (1, _LOOPBACK)
 
 _BURST = const(64)  # frames in one pass
 _FRAGMENTS = const(4)
@@ -61,37 +45,6 @@ def run(settings, agent):
         port.poll()
         time.sleep_ms(1)
     print(json.dumps(sniffer.counts()))
-
-
-def packets(interface, promiscuous=False):
-    """(a socket that hears each frame of an interface once, whether its frames are Ethernet's).
-
-    ValueError if there is no such interface, OSError if that is not allowed.
-    """
-    try:
-        folder = "/sys/class/net/%s/" % interface
-        with open(folder + "ifindex") as file:
-            index = int(file.read())
-        with open(folder + "type") as file:
-            kind = int(file.read())
-    except OSError:
-        raise ValueError("interface is %r, but must be one that /sys/class/net has" % interface)
-    sock = socket.socket(_AF_PACKET, _SOCK_RAW, _ALL)
-    for level, option, value in (
-        (_SOL_SOCKET, _SO_RCVBUF, 1 << 20),
-        # On loopback a frame would come twice, as it leaves and as it arrives.
-        (_SOL_PACKET, _IGNORE_OUTGOING, int(kind == _LOOPBACK)),
-    ):
-        sock.setsockopt(level, option, value)
-    if promiscuous:
-        member = struct.pack("<iHH8s", index, _PROMISCUOUS, 0, bytes(8))
-        sock.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, member)
-    if hasattr(sock, "getsockname"):  # CPython
-        sock.bind((interface, 3))
-    else:
-        sock.bind(struct.pack("<HHiHBB8s", _AF_PACKET, _ALL, index, 0, 0, 0, bytes(8)))
-    sock.setblocking(False)
-    return sock, kind in _ETHERNET
 
 
 class Sniffer:

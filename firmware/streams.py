@@ -6,7 +6,6 @@ are captured.
 
 import errno
 import os
-import select
 import socket
 import time
 
@@ -51,7 +50,7 @@ class Streams:
         self._listeners = []
         self._looked = clock.ticks_ms()
         for side in range(len(ports)):
-            sock = _listener(address, ports[side])
+            sock = net.listen(address, ports[side])
             self._listeners.append((sock, net.ready(sock), (address, ports[side]), side))
 
     def __len__(self):
@@ -160,9 +159,7 @@ class Connection:
         agent = streams.agent
         self._flow = agent.flow(here, hop[2:], TCP) if agent else None
         self._since = streams.clock.ticks_ms()
-        if not up:
-            self._poller = select.poll()
-            self._poller.register(sock, select.POLLOUT)
+        self._connected = net.writable(sock)
 
     def silent_ms(self, now):
         return self._streams.clock.ticks_diff(now, self._since)
@@ -174,7 +171,7 @@ class Connection:
     def poll(self):
         """False if the connection is over."""
         if not self._up:
-            if not self._poller.poll(0):
+            if not self._connected():
                 return self.silent_ms(self._streams.clock.ticks_ms()) < _CONNECT_MS
             self._up = True
         self._framer.poll()
@@ -230,16 +227,6 @@ class Connection:
         if self._flow:
             self._streams.agent.capture(self._flow, IN, buf, n)
         self._streams.user.on_message(bytes(buf[:n]), self.hop)
-
-
-def _listener(host, port):
-    where = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-    sock = socket.socket(where[0], where[1])
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(where[-1])
-    sock.listen(4)
-    sock.setblocking(False)
-    return sock
 
 
 def _bind(sock, host):
