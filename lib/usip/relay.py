@@ -17,7 +17,6 @@ from usip.ways import PHONE, Refused, Ways
 _COOKIE = "z9hG4bK"
 _ROUTED = ("INVITE", "SUBSCRIBE", "REFER")  # begin a dialog, which is to stay on this way
 _NEEDED = ("via", "from", "to", "call-id", "cseq")
-_MAX_FORWARDS = const(70)
 _REPEATS = const(16)
 
 _REASONS = {
@@ -52,8 +51,7 @@ class Relay:
         seal: a Seal. path: register with Path (RFC 3327), not with a Contact of our own.
         """
         self.ways = Ways(here, server, seal)
-        self.relayed = self.answered = self.repeated = 0
-        self.malformed = self.foreign = 0
+        self.relayed = self.answered = self.repeated = self.malformed = self.foreign = 0
         self._seal = seal
         self._path = path
         self._repeats = Repeats(_REPEATS, clock)
@@ -96,8 +94,7 @@ class Relay:
     def _request(self, m, source):
         via = m.get("via")
         reply = _stamp(m, via, source)
-        branch = self._branch(m, via)
-        method = m.method
+        branch, method = self._branch(m, via), m.method
         if method == "ACK":
             self._repeats.settle((branch, "INVITE"))
             if header.param(m.get("to") or "", "tag") == self._tag(branch):
@@ -156,7 +153,7 @@ class Relay:
     def _edit(self, m, source, hop):
         hops = m.get("max-forwards")
         if hops is None:
-            m.add("max-forwards", "%d" % _MAX_FORWARDS)
+            m.add("max-forwards", "70")
         else:
             m.replace("max-forwards", "%d" % (int(hops) - 1))
         if m.method in _ROUTED and not header.param(m.get("to"), "tag"):
