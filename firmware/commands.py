@@ -101,6 +101,13 @@ class Commands:
                 stream.playout.depth * 20,
                 ", muted" if stream.muted else "",
             )
+        rtcp = stream.rtcp
+        if stream.running and rtcp:
+            yield "reports: %d sent, %d received%s" % (
+                rtcp.sent,
+                rtcp.received,
+                ", round trip %d ms" % rtcp.rtt_ms if rtcp.rtt_ms >= 0 else "",
+            )
 
     def _quit(self, _):
         self.phone.stop()

@@ -29,23 +29,27 @@ class Phone:
 
 
 @contextmanager
-def phone(folder, user, proxy, transport="udp"):
-    """A phone that registers as user@uhep.test at a proxy, and answers every call.
+def phone(folder, user, proxy=None, transport="udp", codec="pcmu", sound=bytes(2 * 8000 * 30)):
+    """A phone that answers every call, and registers as user@uhep.test at a proxy if there is one.
 
-    Its `sip` is its port. It binds its media to any address: run it in a network of its own.
+    Its `sip` is its port. sound: what it sends, 16 bits at 8 kHz; what it hears comes into
+    folder/user/dump-*-dec.wav, whole when the call is over. It binds its media to any address:
+    run it in a network of its own.
     """
     folder = folder / user
     folder.mkdir()
     with wave.open(str(folder / "tone.wav"), "wb") as tone:
         tone.setparams((1, 2, 8000, 0, "NONE", ""))
-        tone.writeframes(bytes(2 * 8000 * 30))
+        tone.writeframes(sound)
     sip, control = free_block(2), free_port()  # the port after sip is for TLS
     fill("baresip.cfg", folder / "config", sip=sip, control=control, folder=folder)
     (folder / "contacts").write_text("")
-    (folder / "accounts").write_text(
-        f"<sip:{user}@uhep.test;transport={transport}>;auth_user={user};auth_pass=pw-{user}"
-        f';outbound="sip:127.0.0.1:{proxy};transport={transport}";regint=60'
-        ";audio_codecs=pcmu;answermode=auto;ptime=20\n"
-    )
+    account = f"<sip:{user}@127.0.0.1:{sip};transport={transport}>;regint=0"
+    if proxy:
+        account = (
+            f"<sip:{user}@uhep.test;transport={transport}>;auth_user={user};auth_pass=pw-{user}"
+            f';outbound="sip:127.0.0.1:{proxy};transport={transport}";regint=60'
+        )
+    (folder / "accounts").write_text(f"{account};audio_codecs={codec};answermode=auto;ptime=20\n")
     with running(["baresip", "-f", folder], folder, [("udp", sip), ("tcp", control)]):
         yield Phone(control, sip)
