@@ -1,8 +1,14 @@
 """Our statistics of received RTP against tshark's, on the same arrivals."""
 
+import socket
+import threading
+import time
+
 import pytest
+from faults_udp import UdpProxy
 from peers import rtpstream
 from peers.rtpstream import lose, pause, reorder, sent, twice
+from uhep.port import ticks_us
 from uhep.rtpstats import RtpStats
 
 WRAP = 0x3FFFFFFF
@@ -87,6 +93,52 @@ def test_another_ssrc(tmp_path):
     assert ours.max_jitter_us / 1000 == pytest.approx(
         max(old["max_jitter"], new["max_jitter"]), rel=0.01
     )
+
+
+@pytest.mark.peer("tshark")
+@pytest.mark.parametrize("percent", [0, 1, 5, 20])
+def test_live(tmp_path, percent):
+    """tshark -z rtp,streams: a stream through a proxy that loses packets, judged as it comes"""
+    stats, heard, latest = RtpStats(), [], time.monotonic() + 60
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(0.2)
+        with (
+            UdpProxy(receiver.getsockname(), drop=percent / 100, seed=7) as proxy,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+        ):
+
+            def send():
+                for n in range(300):
+                    sender.sendto(rtpstream.packet(65_400 + n), ("127.0.0.1", proxy.port))
+                    time.sleep(0.004)
+
+            thread = threading.Thread(target=send)
+            thread.start()
+            while len(heard) + len(proxy.dropped) < 300:
+                try:
+                    data = receiver.recv(2048)
+                except TimeoutError:
+                    assert time.monotonic() < latest, f"{len(heard)} of 300 came"
+                    continue
+                stats.feed(data, len(data), ticks_us())
+                heard.append((time.monotonic_ns() // 1000, data))
+            thread.join()
+            lost = len(proxy.dropped)
+    path = tmp_path / "rtp.pcap"
+    began = heard[0][0]
+    rtpstream.write(path, [(us - began, packet) for us, packet in heard])
+    (theirs,) = rtpstream.judged(path).values()
+    again, _ = replay(rtpstream.arrivals(path))
+
+    assert stats.received == theirs["packets"] == len(heard)
+    assert stats.lost == again.lost == theirs["lost"] <= lost
+    assert again.mean_jitter_us / 1000 == pytest.approx(theirs["mean_jitter"], rel=0.01, abs=0.002)
+    # Their clocks were read one after the other, so these are only shown.
+    print(
+        f"live: lost {stats.lost}, jitter {stats.mean_jitter_us} us, {stats.max_jitter_us} at most"
+    )
+    print(f"tshark: lost {theirs['lost']}, {theirs['mean_jitter']} ms, {theirs['max_jitter']} ms")
 
 
 @pytest.mark.peer("tshark")
