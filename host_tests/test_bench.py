@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 from uhep_tools.cli import app
 
-AGENT = ("capture_poll", "capture", "capture_given", "capture_no_id", "capture_redact")
+AGENT = ("capture_poll", "scan", "capture", "capture_given", "capture_no_id", "capture_redact")
 AGENT += ("capture_users", "disabled")
 OTHERS = ("write", "capture_poll_sink", "naive", "naive_sendto", "sendto", "tapped_sendto")
 
@@ -66,6 +66,8 @@ def test_times(cost, path, module):
     assert rows["write"]["ratio"] == 1
     held(rows["capture_poll"], "ratio")
     assert rows["capture_poll"]["goal"] == 1.5
+    held(rows["scan"], "ratio")
+    assert rows["scan"]["goal"] == 0.5
     assert found["tap_ratio"] > 0
     assert set(found["parts_us"]) == {"call_id", "frame_copy", "poll", "write", "rest"}
     assert sum(found["parts_us"].values()) == pytest.approx(rows["capture_poll"]["us"])

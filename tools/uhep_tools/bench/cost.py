@@ -45,6 +45,8 @@ def _figures(run: dict) -> dict:
     rows = {name: _row(each, found[_BARE], run["packets"]) for name, each in found.items()}
     both = rows["capture_poll"]
     both |= goals.against(goals.WRITE_RATIO, both["ratio"])
+    scan = rows["scan"]
+    scan |= goals.against(goals.SCAN_RATIO, scan["ratio"])
     return {
         "hot_path": run["hot_path"],
         "rows": rows,

@@ -14,6 +14,7 @@ _ROWS = {
     "capture_no_id": "  without correlation id",
     "capture_redact": "  redacted: auth, keys, ...",
     "capture_users": "  and users",
+    "scan": "  the scan alone",
     "disabled": "  of a disabled agent",
     "naive": "naive b''.join encoder",
     "naive_sendto": "  and sendto",
@@ -80,11 +81,14 @@ def _cost_table(title: str, cost: dict, found: dict) -> Table:
     for name, label in _ROWS.items():
         table.add_row(label, *_cells(found["rows"][name]))
     both = found["rows"]["capture_poll"]
+    scan = found["rows"]["scan"]
     table.caption = Text.assemble(
         f"{cost['sip_octets']} octets of SIP, {cost['hep_octets']} of HEP; medians of "
         f"{cost['rounds']} rounds of {cost['packets']}; octets per packet\n",
         f"capture + poll is {both['ratio']:.2f} x write; goal {both['goal']:g}: ",
         _mark(both),
+        f"\nthe scan is {scan['ratio']:.2f} x write; goal {scan['goal']:g}: ",
+        _mark(scan),
         f"\nsendto through a tap is {found['tap_ratio']:.2f} x sendto",
     )
     return table

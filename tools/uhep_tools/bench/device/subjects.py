@@ -1,5 +1,6 @@
 """What is measured. Each subject does one thing to a packet, as often as it is told."""
 
+import sys
 from collections import namedtuple
 
 from message import CALL_ID, HERE, INVITE, KEY, NAME, NODE, THERE
@@ -54,6 +55,7 @@ def make(receiver):
         Subject("capture", _capture(own, buf), own, 0),
         Subject("capture_given", _capture_given(given, buf), given, 0),
         Subject("capture_no_id", _capture(other, buf, LOG), other, 0),
+        Subject("scan", _scan(other, buf), None, 0),
         Subject("capture_poll_sink", _capture_poll(both, buf), both, 0),
         Subject("capture_redact", _capture(redact, buf), redact, 0),
         Subject("capture_users", _capture(users, buf), users, 0),
@@ -131,6 +133,27 @@ def _capture_given(agent, buf):
     def run(n):
         for _ in range(n):
             agent.capture(flow, OUT, buf, size, CALL_ID)
+
+    return run
+
+
+def _scan(agent, buf):
+    # Finds the Call-ID; nobody has told it.
+    st = agent.ring.st
+    size = len(buf)
+    if "uhep._plain" in sys.modules:
+        from uhep._plain import scan
+
+        def run(n):
+            for _ in range(n):
+                st[28] = -1
+                scan(buf, size, st, -1)
+    else:
+        from uhep._native import scan
+
+        def run(n):
+            for _ in range(n):
+                scan(0, size, -1, buf, st, -1)
 
     return run
 
