@@ -39,7 +39,11 @@ def run(settings, agent):
     except OSError as error:
         print("%s can not listen, which takes root on Linux: %s" % (settings["name"], error))
         return
-    sniffer = Sniffer(settings, agent, sock, ethernet)
+    try:
+        sniffer = Sniffer(settings, agent, sock, ethernet)
+    except ValueError as error:  # of Rtcp
+        print("hep.json: %s" % error)
+        return
     print("%s listens on %s" % (settings["name"], settings["interface"]))
     while sniffer.poll():
         port.poll()
