@@ -14,7 +14,7 @@ from uhep_tools.store import Store
 from uhep_tools.text import count, endpoint
 
 _NODES = {"alice": 2001, "bob": 2002}  # name: capture_id; the first one calls
-_TIMEOUT_S = 25.0  # for the call; it takes some six seconds
+_TIMEOUT_S = 25.0  # for the call, beside what it talks; it takes some six seconds
 
 
 @dataclass
@@ -76,7 +76,7 @@ def run(
         devices = _devices(state, endpoint(server.host, server.port), echo, heap, talk_ms)
         for device in reversed(devices):  # who is called must listen first
             stack.enter_context(device)
-        counts = [device.wait(_TIMEOUT_S) for device in devices]
+        counts = [device.wait(_TIMEOUT_S + talk_ms / 1000) for device in devices]
     return _outcome(server, counts)
 
 
@@ -98,7 +98,7 @@ def _devices(
                 "sip_port": ports[index],
                 "rtp_port": ports[index + len(names)],
                 "quit_after_calls": 1,
-                "quit_after_ms": int(_TIMEOUT_S * 800),
+                "quit_after_ms": int(_TIMEOUT_S * 800) + talk_ms,
             },
             hep={"capture_address": collector, "capture_id": node, "capture_name": name},
             heap=heap,

@@ -1,0 +1,158 @@
+"""firmware: the console, lamps and switches, WAV files."""
+
+import os
+import struct
+
+import console
+import lamps
+import wav
+from doubles import Clock, raises
+from usip.net import token
+
+PATH = "/tmp/uhep-%s.wav" % token(8)
+
+
+class Typed:
+    """What somebody types."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def ready(self):
+        return True
+
+    def read(self, n):
+        text, self.text = self.text[:n], self.text[n:]
+        return text
+
+
+def typed(text):
+    """What is said to it."""
+    said = []
+
+    def fail(rest):
+        raise RuntimeError("cannot")
+
+    table = {
+        "call": ("URI", "call somebody", lambda rest: "calls <%s>" % rest),
+        "fail": ("", "", fail),
+        "quiet": ("", "", lambda rest: None),
+    }
+    stream = Typed(text)
+    one = console.Console(lambda: table, said.append, stream, stream.ready)
+    for _ in range(len(text) + 5):
+        one.poll()
+    return said
+
+
+def test_a_command_gets_the_rest_of_its_line():
+    assert typed("call  sip:x@y \r\nCALL b\n") == ["calls <sip:x@y>", "calls <b>"]
+    assert typed("cakk\b\bll x\n\n  \nquiet\n") == ["calls <x>"]
+    assert typed("call x") == []  # the line is not complete
+
+
+def test_what_can_not_be_done_is_said():
+    assert typed("fail\nfoo\n") == ["cannot", "there is no foo; help lists what there is"]
+    assert [line.split()[0] for line in typed("help\n")] == ["call", "fail", "quiet"]
+    assert len(typed("call " + "x" * 1000 + "\n")[0]) < 250
+
+
+def test_a_lamp_blinks_and_its_level_is_the_boards():
+    for active, on in (("high", 1), ("low", 0)):
+        clock = Clock()
+        levels = []
+        lamp = lamps.Lamp(levels.append, active, clock)
+        assert levels == [1 - on]
+        lamp.on()
+        lamp.on()
+        assert levels == [1 - on, on]
+        lamp.off()
+        lamp.blink(200, 300)
+        seen = []
+        for _ in range(100):
+            lamp.poll()
+            lamp.blink(200, 300)  # the same again does not begin anew
+            seen.append(lamp.lit)
+            clock.pass_ms(10)
+        assert seen == ([True] * 20 + [False] * 30) * 2
+        assert levels[-1] == (1 - on)
+
+
+def test_a_switch_does_not_bounce():
+    clock = Clock()
+    level = [1]
+    changes = []
+
+    def changed(closed, lasted):
+        changes.append((closed, lasted))
+
+    switch = lamps.Switch(lambda: level[0], "low", changed, clock)
+    assert not switch.closed
+    for at in range(400):
+        if at == 100:
+            level[0] = 0
+        elif 100 < at < 110:  # it bounces
+            level[0] = at & 1
+        elif at == 110:
+            level[0] = 0
+        elif at == 300:
+            level[0] = 1
+        switch.poll()
+        clock.pass_ms(1)
+    assert [closed for closed, _ in changes] == [True, False]
+    assert changes[0][1] in range(100, 112) and changes[1][1] in range(185, 201)
+
+
+def written(data, form=(1, 1, 8000, 16000, 2, 16), extra=b""):
+    with open(PATH, "wb") as file:
+        file.write(b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVE" + extra)
+        file.write(b"fmt " + struct.pack("<IHHIIHH", 16, *form))
+        file.write(b"data" + struct.pack("<I", len(data)) + data)
+    return PATH
+
+
+def test_a_wav_file_is_sent_again_and_again():
+    one, two = bytes([1, 0] * 160), bytes([2, 0] * 160)
+    try:
+        source = wav.Wav(
+            written(one + two + b"\x03\x00", extra=b"LIST\x03\x00\x00\x00abc\x00"), ""
+        )
+        frames = [bytes(source.frame()) for _ in range(5)]
+    finally:
+        os.unlink(PATH)
+    assert frames == [one, two, one, two, one]
+
+
+def test_a_wav_file_that_can_not_be_sent():
+    for data, form, said in (
+        (bytes(640), (1, 2, 8000, 32000, 4, 16), "must be 16 bits, mono, 8000 Hz"),
+        (bytes(640), (1, 1, 44100, 88200, 2, 16), "must be 16 bits, mono, 8000 Hz"),
+        (bytes(10), (1, 1, 8000, 16000, 2, 16), "shorter than 20 ms"),
+    ):
+        try:
+            assert said in raises(ValueError, wav.Wav, written(data, form), "")
+        finally:
+            os.unlink(PATH)
+    try:
+        with open(PATH, "wb") as file:
+            file.write(b"no wav at all, but long enough")
+        assert "is no WAV file" in raises(ValueError, wav.Wav, PATH, "")
+    finally:
+        os.unlink(PATH)
+
+
+def test_what_is_heard_is_a_wav_file_after_each_call():
+    try:
+        sink = wav.Wav("", PATH)
+        assert sink.frame() is None
+        sink.play(bytes(320))  # before any call: nobody listens
+        for count in (1, 2):
+            sink.start()
+            sink.play(bytes([7, 0] * 160))
+            sink.play(None)
+            sink.stop()
+            source = wav.Wav(PATH, "")
+            frames = [bytes(source.frame()) for _ in range(2 * count)]
+            assert frames == [bytes([7, 0] * 160), bytes(320)] * count
+    finally:
+        os.unlink(PATH)
