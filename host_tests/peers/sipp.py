@@ -85,9 +85,48 @@ def call(
         name=f"sipp-uac-{port}",
     )
     try:
-        code = program.wait_end(90)
+        code = program.wait_end(60)
         if code:
             raise program.error(f"{count} x {scenario} to port {target} ended with code {code}")
     finally:
         program.stop()
     return Call(port, logged(folder, port))
+
+
+@contextmanager
+def scenario(folder, path, target=None, port=None, transport="udp"):
+    """sipp playing a scenario once, to port `target` or waiting for a call. Yields a Scenario."""
+    port = port or free_port()
+    log = folder / f"{path.stem}.messages"
+    where = [f"127.0.0.1:{target}"] if target else []
+    program = Program(
+        ["sipp", "-sf", path, "-i", "127.0.0.1", "-p", port, "-t", _TRANSPORT[transport]]
+        + ["-m", 1, "-l", 1, "-timeout", "40s", "-timeout_error"]
+        + ["-trace_msg", "-message_file", log, "-trace_err", "-nostdin", *where],
+        folder,
+        name=path.stem,
+    )
+    try:
+        if not target:
+            program.wait_bound((transport, port))
+        yield Scenario(port, program, log, folder)
+    finally:
+        program.stop()
+
+
+class Scenario:
+    """A sipp that plays one call; end() fails unless it went as its scenario says."""
+
+    def __init__(self, port, program, log, folder):
+        self.port = port
+        self._program = program
+        self._log = log
+        self._folder = folder
+
+    def end(self):
+        """Wait for its end; (sent, message) of each message in order."""
+        code = self._program.wait_end(60)
+        if code:
+            errors = [path.read_text()[-3000:] for path in self._folder.glob("*errors.log")]
+            raise self._program.error(f"ended with code {code}: {errors}")
+        return _messages(self._log.read_bytes())
