@@ -238,13 +238,15 @@ def test_redacted_places_are_marked(store, page):
 def test_quality_is_plotted(store, page):
     blocks = [{"fraction_lost": 64, "packets_lost": 9, "ia_jitter": 80}]
     rtcp = json.dumps({"type": 200, "ssrc": 1, "report_blocks": blocks}).encode()
-    report = b'{"MOS": 3.1, "PACKET_LOSS": 5, "EXPECTED_PK": 100, "MEAN_JITTER": 12.5}'
+    report = b'{"TYPE": "FINAL", "MOS": 3.1, "PACKET_LOSS": 5, "EXPECTED_PK": 100, "JITTER": 12.5}'
     fill(store, captured())
     fill(store, [packet(rtcp, kind=5, after_us=2_000_000, cid=CALL_ID)])
     fill(store, [packet(report, kind=34, after_us=5_900_000, cid=CALL_ID)])
     text = get(page, URL)[2]
-    assert "MOS. desk-17: 192.0.2.10:5060 → 192.0.2.20:5062: 3.1 to 3.1" in text
-    assert "5 to 25 %" in text and "10 to 12.5 ms" in text
+    assert re.search(r'aria-label="MOS\..* desk-17, whole call: 3.1 to 3.1 "', text)
+    assert re.search(r'aria-label="Packet loss\..* desk-17: 25 to 25 %; .*: 5 to 5 %"', text)
+    assert re.search(r'aria-label="Jitter\..* desk-17: 10 to 10 ms; .*: 12.5 to 12.5 ms"', text)
+    assert re.search(r"Heard.*Told by.*3\.10.*12\.5 ms", visible(text), re.DOTALL)
     assert store.call(CALL_TEXT).mos == 310
     assert rows(get(page, "/?mos=3.6")[2]) == [CALL_TEXT]
 

@@ -245,6 +245,7 @@ class _Story:
             "TOTAL_PK": expected - lost,
             "EXPECTED_PK": expected,
             "PACKET_LOSS": lost,
+            "JITTER": jitter,
             "MEAN_JITTER": jitter,
             "MAX_JITTER": round(jitter * 2.2, 1),
             "MOS": mos,

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from uhep_tools import quality
 from uhep_tools.arrows import scene
 from uhep_tools.queries import STATES, Filter, Reader
 from uhep_tools.text import printable
@@ -76,7 +77,8 @@ def call(request: Request) -> HTMLResponse:
         picture=picture,
         ladder=rungs(picture),
         cut=len(messages) > _MESSAGES,
-        plots=plots.of_call(messages),
+        plots=plots.of_call(messages, name),
+        streams=quality.summary(quality.points(messages, name)),
         now_us=time.time_ns() // 1000,
     )
 

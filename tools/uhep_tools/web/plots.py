@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from uhep_tools.chunks import SIP
-from uhep_tools.figures import figures
+from uhep_tools import quality
 from uhep_tools.message import Message
 
 WIDTH, HEIGHT = 640, 150
@@ -45,17 +44,15 @@ class Plot:
         return f"{self.title}. {'; '.join(said)}"
 
 
-def of_call(messages: list[Message]) -> list[Plot]:
-    """Of the quality that the packets of a call tell: one series an agent and direction."""
+def of_call(messages: list[Message], call: str) -> list[Plot]:
+    """Of what the packets of a call say of its sound: one series a direction and agent."""
     series: dict[str, dict[str, list[tuple[int, float]]]] = {"mos": {}, "loss": {}, "jitter": {}}
-    for message in messages:
-        if message.type == SIP:
-            continue
-        said = figures(message.packet)
-        name = f"{message.agent}: {message.source} → {message.target}"
-        for kind, value in (("mos", said.mos), ("loss", said.loss), ("jitter", said.jitter_ms)):
+    for point in quality.points(messages, call):
+        name = f"{point.stream}, {point.agent}" + (", whole call" if point.final else "")
+        told = (("mos", point.mos), ("loss", point.loss), ("jitter", point.jitter_ms))
+        for kind, value in told:
             if value is not None:
-                series[kind].setdefault(name, []).append((message.stamp_us, value))
+                series[kind].setdefault(name, []).append((point.time_us, value))
     if not any(series.values()):
         return []
     start = min(message.stamp_us for message in messages)
