@@ -89,7 +89,7 @@ class Phone:
             self._pins.show()
 
     def on_digit(self, line, digit):
-        self.say("the other end dials %s" % digit)
+        """A phone does nothing with digits, but its line has said them."""
 
     def on_event(self, line, name, subject, value):
         if name == "message-waiting":

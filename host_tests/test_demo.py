@@ -8,7 +8,8 @@ from uhep_tools import demo
 from uhep_tools.cli import app
 from uhep_tools.store import Store
 
-CALL = ["INVITE", "100 Trying", "180 Ringing", "200 OK", "ACK", "BYE", "200 OK"]
+CHANGE = ["INVITE", "200 OK", "ACK"]  # on hold, and off it again
+CALL = ["INVITE", "100 Trying", "180 Ringing", "200 OK", "ACK", *CHANGE, *CHANGE, "BYE", "200 OK"]
 
 
 class Forgetful(Store):
@@ -31,12 +32,16 @@ def test_demo(tmp_path):
         done = run_command(tmp_path)
         assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
+    for digit in "42":
+        assert any(line.startswith("bob") and f"digit {digit}" in line for line in lines)
     rungs = [line for line in lines if "►" in line or "◄" in line]
     assert len(rungs) == len(CALL)
     for rung, label in zip(rungs, CALL, strict=True):
         assert label in rung and rung.count("●") == 2, rung  # seen at both ends
-    for name, ways in (("alice", "3 messages out, 4 in"), ("bob  ", "4 messages out, 3 in")):
-        counters = f"{name} | {ways}; captured 7, sent 7, dropped 0, 0 bytes allocated per packet"
+    for name, ways in (("alice", "7 messages out, 6 in"), ("bob  ", "6 messages out, 7 in")):
+        counters = (
+            f"{name} | {ways}; captured 13, sent 13, dropped 0, 0 bytes allocated per packet"
+        )
         assert any(line.startswith(counters) for line in lines), done.output
     path = tmp_path / "demo" / "uhep.db"
     assert f"uhep show --db {path}" in done.output
@@ -58,7 +63,7 @@ def test_demo_fails_when_a_packet_is_lost(tmp_path, monkeypatch):
 
 def test_every_packet_of_both_ends_is_there(tmp_path):
     with Store(tmp_path / "uhep.db") as store:
-        outcome = demo.run(store, tmp_path, talk_ms=300)
+        outcome = demo.run(store, tmp_path, talk_ms=2000)
     assert outcome.problems == []
     sent = {side.name: side.counts["sip_port"] for side in outcome.sides}
     for message in outcome.messages:

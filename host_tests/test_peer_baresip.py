@@ -110,7 +110,7 @@ def _call(folder, store, codec, calls):
             until(lambda: heard(folder / "heard.wav", THEIRS_HZ), "their tone", 30)
             device.type("dtmf 5")
             bob.command("sndcode", "7")
-            said(device, "the other end dials 7")
+            said(device, "digit 7 in RTP")
             until(
                 lambda: "'5'" in (folder / "bob" / "baresip.log").read_text(),
                 lambda: (folder / "bob" / "baresip.log").read_text(),

@@ -86,7 +86,15 @@ def _devices(
     names = list(_NODES)
     ports = free_udp_ports(2 * len(names))
     plans = [
-        {"call": f"sip:{names[1]}@127.0.0.1:{ports[1]}", "talk_ms": talk_ms, "tone_hz": 400},
+        {
+            "call": f"sip:{names[1]}@127.0.0.1:{ports[1]}",
+            "talk_ms": talk_ms,
+            "tone_hz": 400,
+            "dtmf_digits": "42",
+            "dtmf_after_ms": talk_ms // 6,
+            "hold_after_ms": talk_ms // 2,
+            "hold_ms": talk_ms // 4,
+        },
         {"tone_hz": 800},
     ]
     return [
