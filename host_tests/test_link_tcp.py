@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -75,6 +76,22 @@ def test_reset(micropython, store, after):
         account_later(store, sender, 60)
     assert len(proxy.connections) == 2 and sender.stats["errors"] >= 1 and cut_only(server)
     assert account(store, sender.stats, 60)[-1] == 59
+
+
+@pytest.mark.soak
+def test_reset_at_every_octet_of_a_frame(micropython, tmp_path, cases):
+    """Of the second one: it goes whole by the next connection, and none arrives twice."""
+    frame = 624  # octets of each that link_sender.py makes
+    for after in range(frame, 2 * frame, cases(207, 1)):
+        with Store(tmp_path / f"{after}.db") as store, serving(store) as server:
+            with Proxy(("127.0.0.1", server.port), Fault("reset", after=after)) as proxy:
+                address = f"127.0.0.1:{proxy.port}"
+                sender = Sender(micropython, 8, 2, capture_address=address).wait()
+                account_later(store, sender, 8)
+                (whole, cut) = proxy.connections[0].frames()
+            assert len(whole) * frame + len(cut) == after, after
+            numbers = account(store, sender.stats, 8)
+        assert cut_only(server) and numbers[-1] == 7, (after, numbers)
 
 
 def account_later(store, sender, count):
@@ -187,3 +204,54 @@ def test_copies_to_two_of_which_one_is_killed(micropython, store, tmp_path):
         numbers = stored(other)
         assert numbers == sorted(set(numbers))
         assert stats["copy_sent"] - stats["copy_unconfirmed"] <= len(numbers) <= 400
+
+
+class Names(threading.Thread):
+    """A DNS server that says `address` to every question."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.address = address
+        self.asked = 0
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.sock.sendto(b"", ("127.0.0.1", self.port))
+        self.join()
+        self.sock.close()
+
+    def run(self):
+        while (question := self.sock.recvfrom(512))[0]:
+            data, peer = question
+            self.asked += 1
+            answer = b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + socket.inet_aton(self.address)
+            head = data[:2] + b"\x81\x80\0\1\0\1\0\0\0\0"
+            self.sock.sendto(head + data[12:] + answer, peer)
+
+
+def test_the_collector_moves_to_another_address(micropython, store, tmp_path):
+    with Store(tmp_path / "two.db") as other, Names("127.0.0.1") as names:
+        with serving(store) as one:
+            port = one.port
+            sender = Sender(
+                micropython,
+                300,
+                5,
+                capture_address=f"collector.test:{port}",
+                dns=f"127.0.0.1:{names.port}",
+            )
+            until(lambda: one.counters.accepted >= 50)
+            names.address = "127.0.0.2"
+        with serving(other, host="127.0.0.2", port=port):
+            sender.wait()
+            account_later(other, sender, 300)
+        first, second, stats = stored(store), stored(other), sender.stats
+    assert first and first + second == sorted(set(first + second)) and names.asked >= 2
+    assert stats["sent"] == 300 and stats["connects"] == 2 and stats["dropped"] == 0
+    assert 300 - len(first + second) <= stats["unconfirmed"]
