@@ -18,7 +18,7 @@ sys.path.insert(0, __file__.rpartition("/")[0] if "__file__" in globals() else "
 if "plain" in sys.argv[1:]:
     # Modules without names: what is imported from them fails.
     sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
-    sys.modules["uhep._hash"] = sys.modules["uhep._lines"]
+    sys.modules["uhep._hash"] = sys.modules["uhep._secrets"] = sys.modules["uhep._lines"]
 
 import alloc_quality
 import alloc_rtp

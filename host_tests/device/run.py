@@ -12,7 +12,7 @@ sys.path.insert(0, __file__.rpartition("/")[0])
 if "plain" in sys.argv[2:]:
     # Modules without names: what is imported from them fails.
     sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
-    sys.modules["uhep._hash"] = sys.modules["uhep._lines"]
+    sys.modules["uhep._hash"] = sys.modules["uhep._secrets"] = sys.modules["uhep._lines"]
 
 module = __import__(sys.argv[1])
 for name in sorted(dir(module)):

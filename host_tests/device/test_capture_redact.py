@@ -113,7 +113,7 @@ class Dice:
 
 
 def test_machine_code_and_bytecode_agree():
-    if not _secrets:
+    if not hasattr(_secrets, "redact"):
         return
     dice = Dice()
     parts = (AUTH, SDES, message(b"MESSAGE", AUTH, b"hi"), b"\r\n", b"\n", b'"', b"\\", b"\r\n ")
