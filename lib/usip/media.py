@@ -70,6 +70,8 @@ class Media:
         agreed.holding = self.hold
         if self.hold or section.host in ("0.0.0.0", "::"):
             agreed.sends = False
+        if not net.numeric(agreed.host):  # DNS would have us wait
+            raise ValueError("no address: " + agreed.host)
         try:
             self._peer = self._resolve(agreed.host, agreed.port)
         except OSError:
