@@ -68,10 +68,13 @@ class Keeper:
             self._ticks.sleep_ms(5 if self.nic.up else 100)
         return self.nic.address
 
-    def working(self):
-        """The personality runs from here on: the device is well a minute later."""
-        self._working = True
-        self._well_at = self._ticks.ticks_ms()
+    def turn(self, busy=False):
+        """`poll` in the personality's loop: it works, and a minute later the device is well."""
+        if not self._working:
+            self._working = True
+            if self.nic.up:
+                self._well_at = self._ticks.ticks_ms()
+        self.poll(busy)
 
     def poll(self, busy=False):
         """One step, which does not wait. Raises Restart. busy: what can wait, waits."""

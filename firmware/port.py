@@ -42,9 +42,7 @@ def online(settings):
     """The IP address that the device has; on a board, waits for as long as there is none."""
     if not _keeper:
         return settings["address"]
-    address = _keeper.online()
-    _keeper.working()
-    return address
+    return _keeper.online()
 
 
 def poll(busy=False):
@@ -53,7 +51,7 @@ def poll(busy=False):
     busy: there is a call, which nothing may disturb that can wait.
     """
     if _keeper:
-        _keeper.poll(busy)
+        _keeper.turn(busy)
 
 
 def board():

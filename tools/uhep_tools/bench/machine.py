@@ -42,12 +42,14 @@ def wasm_absent() -> str | None:
     return f"the 32-bit WebAssembly build can not run without {' and '.join(needs)}: `make peers`"
 
 
-def wasm(lib: Path, script: str) -> dict:
-    """Run a script of device/ in the 32-bit WebAssembly build, with the modules of lib/uhep.
+def wasm(lib: Path, script: str, names: dict | None = None) -> dict:
+    """Run a script of device/ in the 32-bit WebAssembly build, with the modules of the folder lib.
 
-    What it printed as JSON, and `heap_octets`: what it left on the heap. Raises BenchError.
+    names: variables that it finds. What it printed as JSON, and `heap_octets`: what it left on
+    the heap. Raises BenchError.
     """
-    return _run(["node", str(_HERE / "wasm.mjs"), str(_WASM), str(lib), str(_DEVICE / script)])
+    command = ["node", str(_HERE / "wasm.mjs"), str(_WASM), str(lib), str(_DEVICE / script)]
+    return _run([*command, json.dumps(names or {})])
 
 
 def _run(command: list[str], env: dict[str, str] | None = None) -> dict:

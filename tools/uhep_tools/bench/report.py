@@ -177,5 +177,39 @@ def _heap_table(heaps: dict) -> Table:
     return table
 
 
+def firmware_tables(figures: dict) -> Iterator[Table]:
+    """What a device's firmware takes: flash, then heap by personality if it could be measured."""
+    flash = Table(title="Octets of .mpy in flash, a release for the ESP32", title_justify="left")
+    flash.add_column("package")
+    flash.add_column("octets", justify="right")
+    for name, octets in figures["flash"].items():
+        flash.add_row(name, f"{octets:,}")
+    yield flash
+    if figures["heap"]:
+        yield _firmware_heap(figures["heap"])
+
+
+def _firmware_heap(heap: dict) -> Table:
+    table = Table(
+        title="Octets of heap after the start, 32-bit build",
+        title_justify="left",
+        caption="agent: with a ring of 8 KB; board: network, time, watchdog; own: the rest",
+        caption_justify="left",
+    )
+    for name in ("", "agent", "board", "own", "sum", "agent + own", "goal"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table.add_column("")
+    for name, parts in heap.items():
+        held = parts["held"]
+        table.add_row(
+            name,
+            *(f"{parts[part]:,}" for part in ("agent", "board", "personality", "sum")),
+            f"{held['octets']:,}",
+            f"{held['goal']:,}" if "goal" in held else "",
+            _mark(held) if "goal" in held else "",
+        )
+    return table
+
+
 def _mark(figure: dict) -> Text:
     return Text("reached", "green") if figure["reached"] else Text("not reached", "red")

