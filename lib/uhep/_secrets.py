@@ -203,7 +203,8 @@ def redact(b, i: int, e: int, keys) -> int:
     if k:
         fill(b, int(body(b, i, e)), e, 0)
     while i < e:
-        if w[_WHAT] & 17 and p[i] > 64:
+        k = p[i] | 32
+        if w[_WHAT] & 17 and (k == 97 or k == 112 or k == 119):  # a, p, w
             credentials(b, i, e, keys)
         k = int(line(b, i, e))
         if w[_WHAT] & 2 and i + 1 < e and p[i + 1] == 61:

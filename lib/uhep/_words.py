@@ -157,7 +157,7 @@ def users(b, i: int, e: int, keys) -> int:
     p = ptr8(b)
     while i < e:
         k = 0
-        if p[i] | 32 == 115 or p[i] | 32 == 116:
+        if i + 4 < e and (p[i + 3] == 58 or p[i + 4] == 58):
             k = int(scheme(b, i, e))
         i += 1
         if k > 0:

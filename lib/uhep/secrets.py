@@ -181,7 +181,8 @@ def redact(b, i, e, keys):
     if k:
         fill(b, body(b, i, e), e, 0)
     while i < e:
-        if keys[_WHAT] & 17 and b[i] > 64:
+        k = b[i] | 32
+        if keys[_WHAT] & 17 and (k == 97 or k == 112 or k == 119):  # a, p, w
             credentials(b, i, e, keys)
         k = line(b, i, e)
         if keys[_WHAT] & 2 and i + 1 < e and b[i + 1] == 61:

@@ -128,7 +128,7 @@ def users(b, i, e, keys):
     # The user parts of all URIs in a line.
     while i < e:
         k = 0
-        if b[i] | 32 == 115 or b[i] | 32 == 116:
+        if i + 4 < e and (b[i + 3] == 58 or b[i + 4] == 58):
             k = scheme(b, i, e)
         i += 1
         if k > 0:
