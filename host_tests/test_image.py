@@ -106,7 +106,7 @@ def boot(micropython, folder, blocks):
         text=True,
         cwd=folder,
         env={},
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -19,20 +19,19 @@ class Flash:
         self.file = open(path, "rb")
         self.at = at
         self.blocks = blocks
-        self.written = {}
+        self.held = {}
 
     def block(self, number):
-        if number not in self.written:
+        if number not in self.held:
             self.file.seek(self.at + number * BLOCK)
-            return bytearray(self.file.read(BLOCK))
-        return self.written[number]
+            self.held[number] = bytearray(self.file.read(BLOCK))
+        return self.held[number]
 
     def readblocks(self, number, buf, at=0):
         buf[:] = memoryview(self.block(number))[at : at + len(buf)]
 
     def writeblocks(self, number, buf, at=0):
-        block = self.written[number] = self.block(number)
-        memoryview(block)[at : at + len(buf)] = buf
+        memoryview(self.block(number))[at : at + len(buf)] = buf
 
     def ioctl(self, op, arg):
         if op == 4:
