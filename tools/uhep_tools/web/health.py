@@ -9,7 +9,7 @@ from uhep_tools.status import LOG, parse
 from uhep_tools.text import printable
 
 _PAIR = re.compile(r"([A-Za-z_][\w.-]*)=(\"[^\"]*\"|\S*)")
-_LINES = 60  # of its last ones that are looked through
+_LINES = 20  # of its last ones that are looked through
 _UPTIMES = ("up", "uptime")
 _DROPS = ("dropped", "drops", "lost")
 
