@@ -213,3 +213,12 @@ class Playout:
         self._calm += 1
         self._window = _WINDOW
         self._least_held = _SLOTS
+
+
+def plain(data):
+    """An RTP packet without CSRC, extension and padding. Allocates."""
+    at = 12 + 4 * (data[0] & 15)
+    if data[0] & 0x10 and len(data) >= at + 4:
+        at += 4 + 4 * (data[at + 2] << 8 | data[at + 3])
+    end = len(data) - (data[-1] if data[0] & 0x20 else 0)
+    return b"\x80" + data[1:12] + data[at : max(at, end)]

@@ -5,7 +5,7 @@ from uhep.rtpstats import RtpStats
 
 from usip import g711, net
 from usip.events import EventReceiver
-from usip.playout import Playout
+from usip.playout import Playout, plain
 from usip.sender import Sender
 
 _PACKET_MS = const(20)
@@ -233,7 +233,7 @@ class Stream:
     def _sound_came(self, data, seq):
         # Packets with extensions, padding or CSRC are rare, and cut to size.
         if data[0] != 0x80:
-            data = _plain(data)
+            data = plain(data)
         late = self.playout.late
         self.playout.put(data, seq)
         if self.playout.late != late:
@@ -243,12 +243,3 @@ class Stream:
         digit = self._digits.take(data, 12, len(data))
         if digit and self.on_digit:
             self.on_digit(digit)
-
-
-def _plain(data):
-    """An RTP packet without CSRC, extension and padding. Allocates."""
-    at = 12 + 4 * (data[0] & 15)
-    if data[0] & 0x10 and len(data) >= at + 4:
-        at += 4 + 4 * (data[at + 2] << 8 | data[at + 3])
-    end = len(data) - (data[-1] if data[0] & 0x20 else 0)
-    return b"\x80" + data[1:12] + data[at : max(at, end)]
