@@ -86,9 +86,8 @@ class Line:
             watch.collect()
         for _ in range(random.getrandbits(2)):
             if len(self.watches) < _TAPS and random.getrandbits(1):
-                # The rest of a start line looks like one, and is taken for one; so does a Via's
-                # from its SIP/2.0 on.
-                if all(not part or b"\n" in part and part[-1:] != b" " for part in self.part):
+                # The rest of a start line looks like one, and is taken for one.
+                if all(not part or b"\n" in part for part in self.part):
                     self.watches.append(Watch(self.sock))
                     self.sock = self.watches[-1].tap
             elif len(self.watches) > 1:

@@ -57,6 +57,7 @@ def start_lines():
         (b"v=0\r\n", False),
         (b"SIP\r\n", False),
         (b"\xff\x00\x80\r\n", False),
+        (b"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n", False),
         (b"\n", False),
     ):
         yield line, expected

@@ -7,7 +7,8 @@ _NAME = b"content-length"
 def starts(b, i, e):
     """Whether the line b[i:e], of any SIP version, begins a message."""
     if b.find(b"SIP/", i, min(i + 4, e)) == i:
-        return True
+        k = b.find(b" ", i, e)
+        return b.find(b"/", i + 4, k if k > 0 else e) < 0  # else what is left of a Via
     k = b.find(b" ", i, e)
     if k <= i or b.find(b":", i, k) >= 0:  # no method, or a header
         return False
