@@ -50,6 +50,7 @@ class Socket:
 
     def __init__(self, packet, numbered=True):
         self.packet = packet
+        self.pair = (packet, None)  # made once: what a real recvfrom() allocates is its own
         self.numbered = numbered
         self.seq = 0
         self.step = 1
@@ -70,7 +71,8 @@ class Socket:
         return self.packet
 
     def recvfrom(self, n):
-        return self.recv(n), None
+        self.recv(n)
+        return self.pair
 
 
 class Agreed:
