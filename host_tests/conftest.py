@@ -6,6 +6,7 @@ UHEP_SOAK=1 runs the long proofs whole (make soak).
 
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NPM = ROOT / ".peers" / "node_modules"
 SOAK = os.environ.get("UHEP_SOAK") == "1"
 REQUIRE_PEERS = os.environ.get("UHEP_REQUIRE_PEERS") == "1"
+
+# A shell that starts this in the background lets it, and all its children, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The device's code under CPython: the same files that go onto a board, and what they import
 # of MicroPython.

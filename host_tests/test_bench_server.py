@@ -41,4 +41,4 @@ def test_a_receiver_counts_what_it_was_sent():
 
 def test_what_can_not_be_measured():
     done = CliRunner().invoke(app, ["bench", "page"])
-    assert done.exit_code == 1 and "agent or server would be right" in done.output
+    assert done.exit_code == 1 and "agent, firmware or server would be right" in done.output

@@ -19,7 +19,7 @@ NODE = {"capture_id": 2001, "capture_name": "desk-17"}
 def phone(folder, collector, host="127.0.0.1", **hep):
     """A device that answers one call. Yields it and its SIP port."""
     sip, rtp = free_port(), free_port()
-    settings = {"address": host, "sip_port": sip, "rtp_port": rtp, "answer_after_ms": 0}
+    settings = {"address": host, "sip_port": sip, "rtp_port": rtp, "answer_after_ms": 1}
     settings |= {"quit_after_calls": 1, "quit_after_ms": 30000}
     hep = {"capture_address": f"127.0.0.1:{collector}"} | NODE | hep
     with Device("desk", folder / "desk", device=settings, hep=hep) as device:

@@ -15,6 +15,6 @@ def test_a_long_call_at_96k(tmp_path, cases):
     for side in outcome.sides:
         rtp = side.counts["rtp"]
         # 50 packets a second, as sent or left out; what is left out is a matter of this machine.
-        assert rtp["sent"] + rtp["skipped"] >= ms // 20 - 5
+        assert rtp["sent"] + rtp["skipped"] >= ms * 3 // 4 // 20 - 5  # a quarter of it is on hold
         assert rtp["received"] > 0 and side.counts["bytes_per_packet"] == 0
         print(side.name, "RTP", rtp, "RTCP", side.counts["rtcp"])

@@ -366,6 +366,7 @@ def uhep_serve(folder, *arguments):
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         first = process.stdout.readline()
+        assert process.stdout.readline().startswith("page: http://127.0.0.1:")
         yield process, int(first.split(" TLS")[0].rpartition(" ")[2])
     finally:
         process.terminate()

@@ -40,6 +40,20 @@ def free_port():
     return port
 
 
+def free_for_both():
+    """A port that nothing is bound to, by UDP nor by TCP."""
+    while True:
+        port = free_port()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.bind(at(port))
+            return port
+        except OSError:
+            pass
+        finally:
+            sock.close()
+
+
 def pair():
     """(client, server, port of the server): both ends of a TCP connection."""
     listener, port = bound(TCP)

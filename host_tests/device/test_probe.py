@@ -6,7 +6,7 @@ import time
 import probe
 from capture_doubles import agent, drain, field
 from doubles import Clock, raises
-from real_sockets import HOST, TCP, at, free_port, udp
+from real_sockets import HOST, TCP, at, free_for_both, udp
 from rfc4475 import messages
 from usip.lines import Lines
 
@@ -18,16 +18,18 @@ class World:
 
     def __init__(self, server="udp", capture=True, **more):
         self.clock = Clock()
-        self.server, self.server_port = udp()
+        self.server_port = free_for_both()
+        self.server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.server.bind(at(self.server_port))
         self.listener = socket.socket(socket.AF_INET, TCP)
         self.listener.bind(at(self.server_port))
         self.listener.listen(4)
         self.phone, self.phone_port = udp()
         self.settings = {
             "name": "probe",
-            "sip_port": free_port(),
+            "sip_port": free_for_both(),
             "server": "%s:%d" % (HOST, self.server_port),
-            "server_port": free_port(),
+            "server_port": free_for_both(),
             "server_transport": server,
             "register": "contact",
             "connections": 3,

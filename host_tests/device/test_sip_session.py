@@ -219,7 +219,7 @@ def test_log_has_a_line_for_each_transition():
         "call to sip:phone@192.0.2.2:5060: calling",
         "call to sip:phone@192.0.2.2:5060: ringing (180 Ringing)",
         "call to sip:phone@192.0.2.2:5060: talking",
-        "call to sip:phone@192.0.2.2:5060: holding True",
+        "call to sip:phone@192.0.2.2:5060: holding",
         "call to sip:phone@192.0.2.2:5060: hanging up (hung up here)",
         "call to sip:phone@192.0.2.2:5060: ended (hung up here)",
     ]

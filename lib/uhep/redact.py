@@ -1,6 +1,8 @@
 # Part of uhep, MIT licence.
 """Redaction before a packet leaves the device: in place in the ring, at the same length."""
 
+from struct import pack_into
+
 from uhep.guard import Guard
 from uhep.port import const
 
@@ -41,8 +43,7 @@ class Redact(Guard):
             from hashlib import sha256
 
             salt = sha256(salt.encode()).digest()
-            keys[:32] = salt
-            keys[32:44] = sha256(salt).digest()[:12]
+            pack_into("32s12s", keys, 0, salt, sha256(salt).digest())
         for kind in kinds:
             keys[46] |= 1 << KINDS.index(kind)
 
