@@ -7,7 +7,6 @@ from usip.inbound import Inbound
 from usip.layer import Transactions
 from usip.plan import Plan
 
-
 # An event in words, for the log.
 _SAID = {
     ("holding", True): "holding",
