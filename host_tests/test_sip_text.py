@@ -139,7 +139,7 @@ def test_endpoint_is_parsed(text, expected):
     assert parse_endpoint(text, 5) == expected
 
 
-@pytest.mark.parametrize("text", ["h:65536", "h:x", ":80", "h:-1", "h:"])
+@pytest.mark.parametrize("text", ["h:65536", "h:x", ":80", "80", "h:-1", "h:"])
 def test_wrong_endpoint_is_named(text):
     with pytest.raises(ValueError, match=r"port must be|has no address"):
         parse_endpoint(text, 5)

@@ -34,7 +34,7 @@ def parse_endpoint(text: str, default_port: int) -> tuple[str, int]:
         return str(ipaddress.IPv6Address(text.strip("[]"))), default_port
     except ValueError:
         host, colon, port = text.rpartition(":")
-    if not colon:
+    if not colon and not text.isdigit():
         host, port = text, str(default_port)
     if not (port.isascii() and port.isdigit() and int(port) <= 65535):
         raise ValueError(f"{text!r}: the port must be a number from 0 to 65535, not {port!r}")
