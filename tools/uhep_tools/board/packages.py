@@ -5,6 +5,7 @@ from a clone or from a repository.
 """
 
 import ast
+import functools
 import json
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def _reached(names: list[str]) -> list[str]:
     return sorted(found)
 
 
+@functools.cache
 def imports(name: str) -> list[str]:
     """The modules of uhep that a module imports when it is imported itself."""
     found = []
