@@ -17,8 +17,9 @@ def counts(name, lines, agent):
 
 
 def _line(line):
-    transport, stream = line.transport, line.stream
-    sender, stats, rtcp = stream.sender, stream.stats, stream.rtcp
+    transport = line.transport
+    streams = [channel.stream for channel in line.channels]
+    reports = [stream.rtcp for stream in streams if stream.rtcp]
     registration = line.ua.registration
     return {
         "sip_port": line.sip_port,
@@ -29,18 +30,18 @@ def _line(line):
             "failed": transport.failed,
         },
         "rtp": {
-            "sent": sender.sent,
-            "skipped": sender.skipped,
-            "received": stats.total_received(),
-            "lost": stats.missing(),
-            "late": stream.playout.late,
-            "concealed": stream.playout.concealed,
-            "max_delta_ms": stats.max_delta_us // 1000,
+            "sent": sum([each.sender.sent for each in streams]),
+            "skipped": sum([each.sender.skipped for each in streams]),
+            "received": sum([each.stats.total_received() for each in streams]),
+            "lost": sum([each.stats.missing() for each in streams]),
+            "late": sum([each.playout.late for each in streams]),
+            "concealed": sum([each.playout.concealed for each in streams]),
+            "max_delta_ms": max([each.stats.max_delta_us for each in streams]) // 1000,
         },
         "rtcp": {
-            "sent": rtcp.sent if rtcp else 0,
-            "received": rtcp.received if rtcp else 0,
-            "rtt_ms": rtcp.rtt_ms if rtcp else -1,
+            "sent": sum([each.sent for each in reports]),
+            "received": sum([each.received for each in reports]),
+            "rtt_ms": max([each.rtt_ms for each in reports] or [-1]),
         },
         "calls": {"ended": line.ended, "talked": line.talked},
         "registration": registration.state if registration else None,

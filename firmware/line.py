@@ -1,36 +1,35 @@
 """One telephone line: a user agent on its SIP port, its sound, and the taps on its sockets."""
 
 import sys
-import time
 
-from uhep import LOG, OUT, RTCP
+from channel import Channel
+from uhep import LOG, OUT
 from uhep.tap import tap
 from usip import net
 from usip.agent import UserAgent
-from usip.media import Media
-from usip.playout import Playout
-from usip.rtp import Stream
 from usip.transport import Transport
 
 
 class Line:
     """`settings` are those of device.json, `agent` is the capture agent or None. `index` counts
-    the lines of a device from 0: each has SIP and RTP ports of its own.
+    the lines of a device from 0: each has SIP and RTP ports of its own. `calls` is how many it
+    can hold at the same time.
 
     `owner` hears on_state(line, call), on_digit(line, digit), on_event(line, name, subject,
     value) and say(text) for each transition. OSError when a port is taken, ValueError when a
     setting can not be.
     """
 
-    def __init__(self, settings, agent, address, owner, index=0, user=""):
+    def __init__(self, settings, agent, address, owner, index=0, user="", calls=1):
         self.settings = settings
         self.agent = agent
+        self.index = index
         self.user = user or settings["name"]
         self.sip_port = settings["sip_port"] + index
         self.ended = 0
         self.talked = 0
         self._owner = owner
-        self._captured_rtcp = self._log_flow = None
+        self._log_flow = None
         import sound
 
         self.audio = sound.make(settings, index)
@@ -43,16 +42,12 @@ class Line:
             if settings["hep_log"]:
                 self._log_flow = agent.flow(here, here, kind=LOG)
         self.transport = Transport(sock, address, self.sip_port, ready)
-        rtp_port = self.rtp_port = settings["rtp_port"] + 2 * index
-        self.stream = self._stream(address, rtp_port)
-        self.quality = None
-        if agent and settings["hep_quality"]:
-            from quality import Quality
-
-            self.quality = Quality(self, settings)
+        rtp_port = settings["rtp_port"] + 2 * calls * index
+        self.channels = [Channel(self, address, rtp_port + 2 * at) for at in range(calls)]
+        self.stream = self.channels[0].stream
         self.ua = UserAgent(
             self.transport,
-            [Media(address, rtp_port, self.stream)],
+            [each.media for each in self.channels],
             self.user,
             self._on_state,
             on_event=self._on_event,
@@ -60,53 +55,34 @@ class Line:
         )
         self.ua.rtp_stat = self._rtp_stat
 
-    def _stream(self, address, port):
-        settings = self.settings
-        least = settings["jitter_least"]
-        sock = net.udp(address, port)
-        return Stream(
-            sock,
-            net.ready(sock),
-            self.audio,
-            time,
-            self._rtcp(sock, address, port + 1) if settings["rtcp"] else None,
-            self._on_digit,
-            Playout(least, max(least, settings["jitter_most"])),
-        )
+    def channel(self, call):
+        """The Channel of a call; None while it has lent it to another (usip.refer)."""
+        for each in self.channels:
+            if each.media is call.media:
+                return each
+        return None
 
-    def _rtcp(self, rtp_sock, address, port):
-        from usip.rtcp import Rtcp
-        from usip.sender import Sender
-
-        sock = net.udp(address, port)
-        ready = net.ready(sock)
-        if self.agent and self.settings["hep_rtcp"]:
-            from uhep.rtcp import Rtcp as Captured
-
-            self._captured_rtcp = Captured(self.agent)
-            sock = tap(sock, self._captured_rtcp, (address, port), kind=RTCP)
-        return Rtcp(sock, ready, time, "%s@%s" % (self.user, address), Sender(rtp_sock))
-
-    def register(self, user, password):
+    def register(self, user, password, auth_user=""):
         """Registers at the server of the settings, if there is one."""
         settings = self.settings
         if settings["sip_server"]:
             from usip.account import Account
 
             self.ua.account = Account(
-                user,
-                settings["sip_server"],
-                password,
-                settings["sip_auth_user"],
-                settings["sip_proxy"],
+                user, settings["sip_server"], password, auth_user, settings["sip_proxy"]
             )
             self.ua.register(settings["sip_expires_s"])
 
     def poll(self):
         self.audio.poll()
         self.ua.poll()
-        if self.quality:
-            self.quality.poll()
+        if self.settings["hep_quality"]:
+            self._poll_quality()
+
+    def _poll_quality(self):
+        for each in self.channels:
+            if each.quality:
+                each.quality.poll()
 
     def call(self, target):
         """Calls what a person means: a URI, user@host, or a number at our server; the Call.
@@ -144,18 +120,19 @@ class Line:
         if self.ua.registration:
             self.ua.registration.stop()
 
-    def send_digits(self, digits):
-        """Sends DTMF in the call that stands: as events in RTP if the peer takes these, else by
-        INFO. ValueError for what is no digit, RuntimeError if there is no call."""
-        for call in self.ua.calls:
-            if call.state == "talking":
-                self._send_digits(call, digits.upper())
+    def send_digits(self, digits, call=None):
+        """Sends DTMF in `call`, or the one that stands: as events in RTP if the peer takes
+        these, else by INFO. ValueError for what is no digit, RuntimeError if there is no call."""
+        for each in self.ua.calls:
+            if each.state == "talking" and call in (None, each):
+                self._send_digits(each, digits.upper())
                 return
         raise RuntimeError("there is no call")
 
     def _send_digits(self, call, digits):
         by = self.settings["dtmf"]
-        if by != "info" and self.stream.dial(digits):
+        channel = self.channel(call)
+        if by != "info" and channel and channel.stream.dial(digits):
             return
         if by == "rtp":
             raise RuntimeError("the other end takes no digits in RTP")
@@ -166,37 +143,26 @@ class Line:
                 raise ValueError("%r is no DTMF digit" % digit)
             call.send_dtmf(digit)
 
+    def digit_came(self, call, digit):
+        """A digit has come by RTP."""
+        self._log(call.dialog.call_id, "%s: digit %s in RTP" % (call, digit))
+        self._owner.on_digit(self, digit)
+
+    def say(self, text):
+        self._owner.say(text)
+
     def _rtp_stat(self, call):
-        # X-RTP-Stat: packets and octets sent, packets received, lost here and there, jitter.
-        stream = self.stream
-        if self.quality:
-            return self.quality.rtp_stat()
-        return "CS=0;PS=%d;OS=%d;PR=%d;PL=%d,%d;JI=%d;EN=%s;DE=%s" % (
-            stream.sender.sent,
-            stream.sender.octets,
-            stream.stats.total_received(),
-            stream.stats.missing(),
-            max(stream.rtcp.remote_lost, 0) if stream.rtcp else 0,
-            stream.stats.jitter_us // 1000,
-            stream.codec,
-            stream.codec,
-        )
+        channel = self.channel(call)
+        return channel.rtp_stat() if channel else None
 
     def _on_state(self, call):
-        if self._captured_rtcp:
-            self._captured_rtcp.cid = call.dialog.call_id.encode()
-        if self.quality:
-            self.quality.on_state(call)
+        for each in self.channels:
+            each.on_state(call)
         if call.state == "talking":
             self.talked += 1
         elif call.state == "ended":
             self.ended += 1
         self._owner.on_state(self, call)
-
-    def _on_digit(self, digit):
-        for call in self.ua.calls:
-            self._log(call.dialog.call_id, "%s: digit %s in RTP" % (call, digit))
-        self._owner.on_digit(self, digit)
 
     def _on_event(self, name, subject, value):
         if name == "dtmf":

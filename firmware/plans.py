@@ -2,7 +2,7 @@
 
 
 class Plans:
-    """`owner` is the device: its settings, its line, say(), stop() and finish()."""
+    """`owner` is the device, a unit.Unit."""
 
     def __init__(self, owner):
         self._owner = owner
@@ -15,22 +15,22 @@ class Plans:
     def on_state(self, line, call):
         settings, after = self._owner.settings, self._owner.plan.after
         if call.state == "ended":
-            if line.ended == settings["quit_after_calls"]:
+            if sum([each.ended for each in self._owner.lines]) == settings["quit_after_calls"]:
                 self._owner.finish()
         elif call.state == "talking":
             if settings["talk_ms"]:
-                after(settings["talk_ms"], call.hang_up)
-            if call.outgoing and settings["dtmf_digits"]:
+                after(settings["talk_ms"], lambda: self._owner.end(line, call))
+            if call.outgoing and settings.get("dtmf_digits"):
                 after(settings["dtmf_after_ms"], self._dial)
-            if call.outgoing and settings["hold_after_ms"]:
+            if call.outgoing and settings.get("hold_after_ms"):
                 after(settings["hold_after_ms"], call.hold)
                 after(settings["hold_after_ms"] + settings["hold_ms"], call.resume)
 
     def _call(self):
-        self._try("call", self._owner.line.call, self._owner.settings["call"])
+        self._try("call", self._owner.begin, self._owner.settings["call"])
 
     def _dial(self):
-        self._try("dial", self._owner.line.send_digits, self._owner.settings["dtmf_digits"])
+        self._try("dial", self._owner.lines[0].send_digits, self._owner.settings["dtmf_digits"])
 
     def _try(self, name, what, text):
         try:

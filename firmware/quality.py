@@ -49,7 +49,7 @@ class Told:
 
 
 class Quality:
-    """One line's. Hears of its calls by on_state(call), and is polled in a call.
+    """One channel's. Hears of its line's calls by on_state(call), and is polled in a call.
 
     `settings` of device.json: `quality_collector`, the SIP URI that reports are published to,
     `quality_interval_s` between two of them in a call, `quality_alert_mos` x100, below which
@@ -57,34 +57,36 @@ class Quality:
     the call that is, or that was last.
     """
 
-    def __init__(self, line, settings):
+    def __init__(self, channel, line, settings):
         self.voice = None
         self.published = {}  # status of the answers, and how many
+        self._channel = channel
+        self._stream = channel.stream
         self._line = line
         self._settings = settings
-        self._told = Told(line.stream.rtcp) if line.stream.rtcp else None
+        self._told = Told(self._stream.rtcp) if self._stream.rtcp else None
         self._call = self._of = None
         self._before = self._began = self._since = self._looked = self._lasted_ms = 0
         self._alerted = False
 
     def on_state(self, call):
         if call.state == "talking" and call is not self._call:
-            self._begin(call)
+            if call.media is self._channel.media:
+                self._begin(call)
         elif call.state in _OVER and call is self._call:
             self._end()
 
     def _begin(self, call):
-        line = self._line
-        stream = line.stream
+        stream = self._stream
         agreed = call.media.agreed
         remote = (agreed.host, agreed.port)
-        local = (call.media.host, line.rtp_port)
+        local = (call.media.host, self._channel.port)
         cid = call.dialog.call_id.encode()
         if self._told:
             self._told.cid = cid
             stream.rtcp.extended = self._extended
         self.voice = Voice(
-            line.agent, stream.stats, self._told, local, remote, stream.codec, agreed.payload
+            self._line.agent, stream.stats, self._told, local, remote, stream.codec, agreed.payload
         )
         self.voice.local_ms = 20 + 20 * self._settings["jitter_least"]
         self.voice.buffer_ms = 20 * self._settings["jitter_least"]
@@ -143,15 +145,15 @@ class Quality:
 
     def _count(self):
         # The stream makes its statistics anew when it starts, which is after we have heard.
-        self.voice.stats = self._line.stream.stats
+        self.voice.stats = self._stream.stats
         self._lasted_ms = time.ticks_diff(time.ticks_ms(), self._began)
-        self.voice.sent = self._line.stream.sender.sent - self._before
+        self.voice.sent = self._stream.sender.sent - self._before
 
     def _end(self):
         self._count()
         self._call = None
-        if self._line.stream.rtcp:
-            self._line.stream.rtcp.extended = None
+        if self._stream.rtcp:
+            self._stream.rtcp.extended = None
         self.voice.final()
         if self._settings["quality_collector"]:
             from uhep.vqtext import session
