@@ -10,7 +10,8 @@ from uhep_tools.text import printable
 
 _PAIR = re.compile(r"([A-Za-z_][\w.-]*)=(\"[^\"]*\"|\S*)")
 _LINES = 20  # of its last ones that are looked through
-_UPTIMES = ("up", "uptime")
+# In a packet as it is: to decode each line of each device would take seconds.
+_UPTIME = re.compile(rb"\bup(?:time)?=(\d+(?:\.\d+)?)(?![^ \n])")
 _DROPS = ("dropped", "drops", "lost")
 
 
@@ -60,7 +61,7 @@ def healths(queries: Queries, most: int = 200) -> list[Health]:
     for agent in sorted(queries.agents(), key=lambda one: -one.last_us)[:most]:
         key = (agent.node_id, agent.node_name)
         lines = queries.logs(_LINES, key) if LOG in types.get(key, {}) else []
-        status = [(line, pairs) for line in lines if len(pairs := told(line)) > 2]
+        status = next(((line, pairs) for line in lines if len(pairs := told(line)) > 2), None)
         found.append(
             Health(
                 agent.node_id,
@@ -71,21 +72,17 @@ def healths(queries: Queries, most: int = 200) -> list[Health]:
                 agent.first_us,
                 agent.last_us,
                 types=types.get(key, {}),
-                told=status[0][1] if status else {},
-                told_us=status[0][0].received_us if status else None,
+                told=status[1] if status else {},
+                told_us=status[0].received_us if status else None,
                 clock_us=clocks.get(key),
-                reboots=_reboots([pairs for _, pairs in status]),
+                reboots=_reboots(lines),
             )
         )
     return found
 
 
-def _reboots(newest_first: list[dict[str, str]]) -> int:
+def _reboots(newest_first: list[Message]) -> int:
     """How often the time since the start went back."""
-    ups = [
-        float(pairs[key])
-        for pairs in reversed(newest_first)
-        for key in _UPTIMES
-        if re.fullmatch(r"\d+(\.\d+)?", pairs.get(key, ""))
-    ]
+    found = [_UPTIME.search(line.raw) for line in reversed(newest_first)]
+    ups = [float(each[1]) for each in found if each]
     return sum(later < earlier for earlier, later in zip(ups, ups[1:], strict=False))
