@@ -1,11 +1,13 @@
 """What a packet costs in memory, by three instruments. Runs under MicroPython only.
 
-    micropython alloc_proof.py [plain]
+    micropython alloc_proof.py PACKETS [plain]
 
-Prints one JSON object a case: `lock` "ok" or "MemoryError" (heap_lock), `net` octets by which
-gc.mem_alloc() grew over 1,000 packets, `asked` octets ever asked for over 1,000 packets
-(micropython.mem_total(); null where the build has none). "plain" takes the hot path in
+Prints one JSON object a case: `lock` "ok" or "MemoryError" (heap_lock, PACKETS / 10), `net`
+octets by which gc.mem_alloc() grew over PACKETS packets, `asked` octets ever asked for over
+these (micropython.mem_total(); null where the build has none). "plain" takes the hot path in
 bytecode. The cases whose names begin with "bad" allocate on purpose.
+
+A case makes a function that does a step, and returns how many packets that were, if not one.
 """
 
 import gc
@@ -15,7 +17,7 @@ import sys
 import micropython
 
 sys.path.insert(0, __file__.rpartition("/")[0] if "__file__" in globals() else "/device")
-if "plain" in sys.argv[1:]:
+if "plain" in sys.argv[2:]:
     # Modules without names: what is imported from them fails.
     sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
     sys.modules["uhep._hash"] = sys.modules["uhep._secrets"] = sys.modules["uhep._lines"]
@@ -23,6 +25,7 @@ if "plain" in sys.argv[1:]:
 import alloc_quality
 import alloc_rtp
 import alloc_stream
+import alloc_together
 from capture_doubles import CONFIG, Ticks
 from uhep import IN, LOG, OUT, RTCP, UDP, Agent
 from uhep.flow import MOS
@@ -30,7 +33,7 @@ from uhep.guard import Guard
 from uhep.link import UdpLink
 from uhep.tap import tap
 
-PACKETS = 1000
+PACKETS = int(sys.argv[1])
 V4 = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
 V6 = (("2001:db8::10", 5060), ("2001:db8::20", 5060))
 INVITE = (
@@ -129,6 +132,7 @@ def a_response_and_no_sip():
         t.sendto(stun, peer)
         t.sendto(b"\r\n", ("192.0.2.21", 5070))
         a.poll()
+        return 3
 
     step()
     assert t.ignored["stun"] == t.ignored["keepalive"] == 1
@@ -196,6 +200,7 @@ def filtered():
         messages.append(messages.pop(0))
         one(messages[0], len(messages[0]))
         a.stats()
+        return 2
 
     for _ in range(330):
         step()
@@ -224,6 +229,7 @@ class Flood:
         if self.turn & 3:
             self.agent.capture(self.sip, OUT, INVITE, 500)
         self.agent.poll()
+        return 3
 
 
 def sacrificing():
@@ -247,6 +253,7 @@ def cut_empty_and_too_big():
         a.capture(flow, OUT, INVITE, 0)
         b.capture(flow_b, OUT, big, 3000)
         a.poll()
+        return 3
 
     return step
 
@@ -298,6 +305,7 @@ def stamps_at_the_wrap_of_ticks():
         a.poll()
         a.ticks.now = 0x3FFFFFFF
         a.poll()
+        return 3
 
     return step
 
@@ -526,6 +534,7 @@ def status_lines():
         a.capture(flow, IN, INVITE, 600)
         a.poll()
         told[0] = a.stats()["sent"]
+        return 4
 
     for _ in range(10):
         step()
@@ -548,6 +557,7 @@ def copies():
         a.capture(flow6, IN, INVITE, 77, b"c1")
         a.poll()
         a.stats()
+        return 2
 
     for _ in range(20):
         step()
@@ -574,12 +584,19 @@ def redacted():
     flow = a.flow(*V4)
     text = b"MESSAGE" + INVITE[6:]
     keys = INVITE + SDES
+    tones = b"INFO" + INVITE[6:].replace(b"INVITE", b"INFO")
+    tones = tones.replace(b"application/sdp", b"application/dtmf-relay")
+
+    def one(text):
+        a.capture(flow, OUT, text, len(text))
 
     def step():
-        a.capture(flow, OUT, REGISTER, len(REGISTER))
-        a.capture(flow, OUT, text, len(text))
-        a.capture(flow, IN, keys, len(keys))
+        one(REGISTER)
+        one(text)
+        one(keys)
+        one(tones)
         a.poll()
+        return 4
 
     step()
     return step
@@ -608,6 +625,7 @@ def triggered():
             a.capture(flow, IN, said[2], 600)
         a.poll()
         a.stats()
+        return 3
 
     for _ in range(40):
         step()
@@ -627,7 +645,7 @@ def two():
 
 def bad_object():
     def step():
-        return bytes(600)
+        bytes(600)
 
     return step
 
@@ -637,7 +655,7 @@ def bad_big_int():
     a = [0x3FFFFFFF]
 
     def step():
-        return a[0] + 1
+        a[0] + 1
 
     return step
 
@@ -648,10 +666,33 @@ def bad_frame():
         return a
 
     def step():
-        return call(wide)
+        call(wide)
 
     def call(f):
         return f(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+
+    return step
+
+
+def bad_raise():
+    # Passes heap_lock too.
+    def step():
+        try:
+            raise ValueError
+        except ValueError:
+            pass
+
+    return step
+
+
+def bad_rarely():
+    # Once in 50 packets.
+    n = [0]
+
+    def step():
+        n[0] = (n[0] + 1) % 50
+        if not n[0]:
+            bytes(20)
 
     return step
 
@@ -689,14 +730,16 @@ CASES = (
     bad_object,
     bad_big_int,
     bad_frame,
+    bad_raise,
+    bad_rarely,
 )
 
 total = getattr(micropython, "mem_total", None)
 
 
 def run(step, n):
-    for _ in range(n):
-        step()
+    while n > 0:
+        n -= step() or 1
 
 
 def nothing():
@@ -707,7 +750,7 @@ def locked(step):
     gc.collect()
     micropython.heap_lock()
     try:
-        run(step, 100)
+        run(step, PACKETS // 10)
         verdict = "ok"
     except MemoryError:
         verdict = "MemoryError"
@@ -715,34 +758,30 @@ def locked(step):
     return verdict
 
 
-def asked(step):
-    if not total:
-        return None
-    t0 = total()
-    run(nothing, PACKETS)
-    t1 = total()
-    run(step, PACKETS)
-    t2 = total()
-    return (t2 - t1) - (t1 - t0)
-
-
-def net(step):
+def counted(step):
+    """What gc.mem_alloc() and mem_total() grow by, as (net, asked)."""
     gc.collect()
     gc.disable()
     a = gc.mem_alloc()
+    t = total and total()
     run(step, PACKETS)
-    b = gc.mem_alloc()
+    t = total and total() - t
+    a = gc.mem_alloc() - a
     gc.enable()
-    return b - a
+    return a, t
 
+
+OURS = counted(nothing)[1]  # what counting itself asks for
 
 MORE = alloc_stream.cases(agent, INVITE) + alloc_quality.cases(agent) + alloc_rtp.CASES
+MORE += alloc_together.cases(connected)
 for case in CASES + MORE:
     if case in (real_socket, real_connection) and sys.platform == "webassembly":
         continue
     step = case()
     run(step, 3)
-    result = {"case": case.__name__, "net": net(step), "asked": asked(step)}
+    net, asked = counted(step)
+    result = {"case": case.__name__, "net": net, "asked": asked and asked - OURS}
     result["lock"] = locked(step)
     print(json.dumps(result))
 print(json.dumps({"native": "uhep._plain" not in sys.modules}))

@@ -80,6 +80,7 @@ def rtp_of_every_kind():
 
     def step():
         odd.step()
+        return 12
 
     return step
 
@@ -122,6 +123,7 @@ def reports(agent, **config):
 
     def step():
         made.step()
+        return 2
 
     return step
 
@@ -169,6 +171,7 @@ def cases(agent):
 
         def step():
             made.step()
+            return 3
 
         return step
 

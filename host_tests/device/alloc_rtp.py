@@ -3,7 +3,7 @@
 import struct
 import sys
 
-if "plain" in sys.argv[1:]:
+if "plain" in sys.argv[2:]:
     sys.modules["usip._viper"] = object()
 if sys.platform == "webassembly":  # no sockets there, and none are needed
     sys.modules["socket"] = sys.modules["select"] = object()
@@ -140,6 +140,7 @@ def rtp_late():
     def step():
         s.clock.pass_ms(150)
         s.poll()
+        return 7
 
     return step
 

@@ -40,6 +40,7 @@ def cases(agent, invite):
             now[0] = (now[0] + 3000) & 0xFFFFF
             t.poll()
             a.poll()
+            return per_step
 
         for _ in range(3):
             step()

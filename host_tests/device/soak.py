@@ -41,6 +41,7 @@ def traffic():
             (b"INFO sip:bob@h SIP/2.0", b"INFO", b"Signal=5", b"c: application/dtmf-relay\r\n"),
             (b"MESSAGE sip:bob@h SIP/2.0", b"MESSAGE", b"Where are you?", b""),
             (b"OPTIONS sip:bob@h SIP/2.0", b"OPTIONS", b"", b""),
+            (b"PUBLISH sip:bob@h SIP/2.0", b"PUBLISH", b"", b""),
             (b"BYE sip:bob@h SIP/2.0", b"BYE", b"", AUTH),
             (b"SIP/2.0 200 OK", b"BYE", b"", b""),
         ):
@@ -71,6 +72,7 @@ class Soak:
         self.peer.setblocking(False)
         self.buf = bytearray(8192)
         self.flow = self.agent.flow(*V4)
+        self.other = self.agent.flow(V4[0], ("203.0.113.7", 5060))
         self.traffic = traffic()
         self.i = 0
 
@@ -79,8 +81,9 @@ class Soak:
         while count:
             way, text = self.traffic[self.i % len(self.traffic)]
             self.i += 1
-            self.agent.capture(self.flow, way, text, len(text))
-            if self.i % 500 > 60:
+            flow = self.flow if self.i % 7 else self.other
+            self.agent.capture(flow, way, text, len(text))
+            if self.i % 500 > 150:
                 self.agent.poll()
                 self.peer.readinto(self.buf)
             count -= 1
