@@ -2,7 +2,7 @@
 
     micropython alloc_proof.py PACKETS [plain]
 
-Prints one JSON object a case: `lock` "ok" or "MemoryError" (heap_lock, PACKETS / 10), `net`
+Prints one JSON object a case: `lock` "ok" or "MemoryError" (heap_lock, PACKETS / 4), `net`
 octets by which gc.mem_alloc() grew over PACKETS packets, `asked` octets ever asked for over
 these (micropython.mem_total(); null where the build has none). "plain" takes the hot path in
 bytecode. The cases whose names begin with "bad" allocate on purpose.
@@ -750,7 +750,7 @@ def locked(step):
     gc.collect()
     micropython.heap_lock()
     try:
-        run(step, PACKETS // 10)
+        run(step, PACKETS // 4)
         verdict = "ok"
     except MemoryError:
         verdict = "MemoryError"
