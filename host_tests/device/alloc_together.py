@@ -135,7 +135,7 @@ def cases(connected):
         return lambda: all_of_it.step()
 
     def everything_but_a_trigger():
-        all_of_it = made(trigger_s=0)
+        all_of_it = made(trigger_s=0, max_packet=1500, queue_bytes=3072)
         all_of_it.check()
         return lambda: all_of_it.step()
 
