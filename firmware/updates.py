@@ -3,6 +3,7 @@
 import sys
 from random import getrandbits
 
+import slots
 from fetch import Fetch, FetchError
 from manifest import ManifestError
 from uhep.dns import Resolver
@@ -52,6 +53,10 @@ class Updates:
             return "%s: %s" % (self._url, error)
 
     def _begin(self):
+        if slots.state()[2] is not None:
+            # What runs is on trial: the other slot is all that it can go back to.
+            self._due = self._after(_FIRST_MS)
+            return ""
         try:
             self._update = Update(self._key, arch())
         except ManifestError as error:

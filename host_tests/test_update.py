@@ -53,23 +53,24 @@ def cut(micropython, folder, cuts, seed, key, bundles, *mistake, whole=True):
     return done.stdout if not whole else json.loads(done.stdout)
 
 
+VERSIONS = "0.1.0", "0.2.3", "0.3.1"
+
+
 @pytest.mark.soak
 def test_power_cuts(micropython, cases, tmp_path, key):
-    """It always boots, always one whole release: 1,000 cuts at random points."""
-    n = cases(27, 900)
-    bundles = [bundle.make(release(v), None) for v in ("0.1.0", "0.2.3")]
-    told = cut(micropython, tmp_path, n, 1, "-", bundles)
-    assert told["cuts"] == n and set(told["ran"]) == {"0.1.0", "0.2.3"}
-    assert told["installed"] > n // 8 and told["confirmed"] and told["rolled_back"]
-    # With signatures, whose check is most of the time.
-    signed = [bundle.make(release(v), key[0]) for v in ("0.1.0", "0.2.3")]
-    told = cut(micropython, tmp_path, n // 9, 2, key[1], signed)
-    assert told["cuts"] == n // 9 and told["installed"]
+    """It always boots, always one whole release: 1,000 cuts, at every step of an update."""
+    n = cases(36, 1000)
+    bundles = [bundle.make(release(v), key[0]) for v in VERSIONS]
+    told = cut(micropython, tmp_path, n, 1, key[1], bundles)
+    assert told["cuts"] == n and set(told["ran"]) == set(VERSIONS) and all(told["ran"].values())
+    assert told["installed"] > n // 3 and told["confirmed"] and told["rolled_back"]
+    assert set(told["during"]) == {"install", "switch", "boot", "confirm", "trial"}
+    assert all(told["during"].values()) and told["during"]["install"] >= n // 2
 
 
 def test_a_switch_that_comes_too_early_is_found(micropython, tmp_path):
     """The proof itself: with that mistake a cut leaves a slot that is not whole, and it tells."""
-    bundles = [bundle.make(release(v), None) for v in ("0.1.0", "0.2.3")]
+    bundles = [bundle.make(release(v), None) for v in VERSIONS]
     said = cut(micropython, tmp_path, 300, 1, "-", bundles, "early", whole=False)
     assert "is not whole" in said
 
@@ -245,6 +246,15 @@ def test_what_is_not_newer_is_left_alone(device, web, key):
     assert device(web.url + "/r", key[1])["ready"] is None
     web.paths["/r"] = 200, {}, bundle.make(release("0.2.1"), key[0])
     taken(device, device(web.url + "/r", key[1]), release("0.2.1"))
+
+
+def test_while_on_trial_it_is_left_alone(device, web, key):
+    """The other slot is what it goes back to."""
+    web.paths["/"] = 200, {}, bundle.make(release("0.2.0"), key[0])
+    (device.folder / "slot").write_text("a b 2")
+    assert device(web.url, key[1])["ready"] is None and web.asked == []
+    (device.folder / "slot").write_text("a")
+    taken(device, device(web.url, key[1]), release("0.2.0"))
 
 
 def test_keys(tmp_path):

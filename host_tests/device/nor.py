@@ -1,6 +1,8 @@
 """NOR flash that loses its power in the middle of a write, for littlefs."""
 
 SIZE = 4096  # of an erase block, as on an ESP32
+_ERASED = b"\xff" * SIZE
+_ERASED_VIEW = memoryview(_ERASED)
 
 
 class Nor:
@@ -11,23 +13,25 @@ class Nor:
     """
 
     def __init__(self, data=None, blocks=48):
-        self.data = data or bytearray(b"\xff" * (blocks * SIZE))
+        self.data = data or bytearray(_ERASED * blocks)
+        self._view = memoryview(self.data)
         self.power = -1
         self.dead = False
         self.programmed = self.erased = 0
+        self.used = 0  # octets, of both
 
     def readblocks(self, block, buf, at):
         if self.dead:
             return -5
         at += block * SIZE
-        buf[:] = memoryview(self.data)[at : at + len(buf)]
+        buf[:] = self._view[at : at + len(buf)]
 
     def writeblocks(self, block, buf, at):
         if self.dead:
             return -5
         at += block * SIZE
         n = self._powered(len(buf))
-        memoryview(self.data)[at : at + n] = memoryview(buf)[:n]
+        self._view[at : at + n] = memoryview(buf)[:n]
         self.programmed += n
         return -5 if self.dead else 0
 
@@ -40,8 +44,7 @@ class Nor:
             if self.dead:
                 return -5
             n = self._powered(SIZE)
-            for i in range(arg * SIZE, arg * SIZE + n):
-                self.data[i] = 0xFF
+            self._view[arg * SIZE : arg * SIZE + n] = _ERASED_VIEW[:n]
             self.erased += 1
             return -5 if self.dead else 0
         return 0
@@ -52,4 +55,5 @@ class Nor:
                 n = self.power
                 self.dead = True
             self.power -= n
+        self.used += n
         return n
