@@ -17,22 +17,20 @@ from binascii import hexlify
 import vfs
 
 sys.path.insert(0, __file__.rpartition("/")[0])
-from nor import Nor
-
-BLOCKS = 96
-FIRMWARE = __file__.rpartition("/host_tests/")[0] + "/firmware"
-sys.path.insert(0, FIRMWARE)
+sys.path.insert(0, __file__.rpartition("/host_tests/")[0] + "/firmware")
 import ed25519
 import slots
 import update
+from nor import Nor
 
+BLOCKS = 96
 CUTS, SEED = int(sys.argv[1]), int(sys.argv[2])
 KEY = None if sys.argv[3] == "-" else sys.argv[3]
 BUNDLES = []
 for name in sys.argv[4:7]:
     with open(name, "rb") as file:
         BUNDLES.append(file.read())
-with open(FIRMWARE + "/boot.py") as file:
+with open(sys.path[0] + "/boot.py") as file:
     BOOT = compile(file.read(), "boot.py", "exec")
 PATH = list(sys.path)
 state = [SEED * 7919 + 1]
@@ -178,7 +176,7 @@ class Power:
 
 most = {"boot": 192, "install": 192, "switch": 192, "confirm": 192, "trial": 192}  # octets
 # "boot" behind "switch", which leaves a release on trial: only then a boot writes.
-AIMS = ("install", "install", "install", "install", "install", "switch", "boot", "confirm", "trial")
+AIMS = ("install",) * 5 + ("switch", "boot", "confirm", "trial")
 
 
 def life(power, told, forever=True):
