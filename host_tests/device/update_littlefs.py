@@ -1,4 +1,4 @@
-"""Updates on littlefs, in flash that loses power: micropython ... CUTS SEED KEY BUNDLE BUNDLE BUNDLE
+"""Updates on littlefs, in flash that loses power: micropython ... CUTS SEED KEY BUNDLE*3
 
 The device runs the first bundle's release and is given another one, boots, proves it or does not,
 and goes on so for as many power cuts as asked for. After each it must boot, into one whole
