@@ -61,10 +61,14 @@ class Channel:
             self.quality.on_state(call)
 
     def rtp_stat(self):
-        """X-RTP-Stat: packets and octets sent, packets received, lost here and there, jitter."""
+        """X-RTP-Stat: packets and octets sent, packets received, lost here and there, jitter.
+
+        None if there never was a call with sound."""
         if self.quality:
             return self.quality.rtp_stat()
         stream = self.stream
+        if not stream.stats:
+            return None
         return "CS=0;PS=%d;OS=%d;PR=%d;PL=%d,%d;JI=%d;EN=%s;DE=%s" % (
             stream.sender.sent,
             stream.sender.octets,

@@ -83,31 +83,9 @@ class Commands:
         self._registration().stop()
 
     def _status(self, _):
-        return "\n".join(self._told())
+        from told import told
 
-    def _told(self):
-        registration = self.line.ua.registration
-        yield "registration: %s" % (registration.state if registration else "none is wanted")
-        for each in self.line.ua.calls:
-            yield "%s%s" % (each.told(), ", on hold" if each.holding else "")
-        stream = self.line.stream
-        if stream.running:
-            yield "%s, %d sent, %d received, %d lost, %d concealed, jitter buffer %d ms%s" % (
-                stream.codec,
-                stream.sender.sent,
-                stream.stats.total_received(),
-                stream.stats.missing(),
-                stream.playout.concealed,
-                stream.playout.depth * 20,
-                ", muted" if stream.muted else "",
-            )
-        rtcp = stream.rtcp
-        if stream.running and rtcp:
-            yield "reports: %d sent, %d received%s" % (
-                rtcp.sent,
-                rtcp.received,
-                ", round trip %d ms" % rtcp.rtt_ms if rtcp.rtt_ms >= 0 else "",
-            )
+        return "\n".join(told(self.line))
 
     def _quit(self, _):
         self.phone.stop()

@@ -20,6 +20,7 @@ def _line(line):
     transport = line.transport
     streams = [channel.stream for channel in line.channels]
     reports = [stream.rtcp for stream in streams if stream.rtcp]
+    came = [stream.stats for stream in streams if stream.stats]
     registration = line.ua.registration
     return {
         "sip_port": line.sip_port,
@@ -32,11 +33,11 @@ def _line(line):
         "rtp": {
             "sent": sum([each.sender.sent for each in streams]),
             "skipped": sum([each.sender.skipped for each in streams]),
-            "received": sum([each.stats.total_received() for each in streams]),
-            "lost": sum([each.stats.missing() for each in streams]),
+            "received": sum([each.total_received() for each in came]),
+            "lost": sum([each.missing() for each in came]),
             "late": sum([each.playout.late for each in streams]),
             "concealed": sum([each.playout.concealed for each in streams]),
-            "max_delta_ms": max([each.stats.max_delta_us for each in streams]) // 1000,
+            "max_delta_ms": max([each.max_delta_us for each in came] or [0]) // 1000,
         },
         "rtcp": {
             "sent": sum([each.sent for each in reports]),

@@ -52,15 +52,16 @@ class Lamp:
 class Switch:
     """A button or a hook switch: `read()` gives the level of its pin.
 
-    `closed` says what it is; on_change(closed, ms) hears of each change that lasts longer
-    than a contact bounces, with how long it had been as it was before.
+    `closed` says what it is; on_change(closed, ms) hears of each change that lasts for
+    `settle_ms`, for contacts bounce, with how long it had been as it was before.
     """
 
-    def __init__(self, read, active, on_change, clock=time):
+    def __init__(self, read, active, on_change, clock=time, settle_ms=_SETTLE_MS):
         self._read = read
         self._level = 1 if active == "high" else 0
         self._on_change = on_change
         self._clock = clock
+        self._settle_ms = settle_ms
         self.closed = self._seen = read() == self._level
         self._since = self._changed = clock.ticks_ms()
 
@@ -74,7 +75,7 @@ class Switch:
 
     def _settle(self, closed):
         clock = self._clock
-        if clock.ticks_diff(clock.ticks_ms(), self._since) >= _SETTLE_MS:
+        if clock.ticks_diff(clock.ticks_ms(), self._since) >= self._settle_ms:
             self.closed = closed
             lasted = clock.ticks_diff(self._since, self._changed)
             self._changed = self._since

@@ -13,7 +13,7 @@ from usip.transport import Transport
 class Line:
     """`settings` are those of device.json, `agent` is the capture agent or None. `index` counts
     the lines of a device from 0: each has SIP and RTP ports of its own. `calls` is how many it
-    can hold at the same time.
+    can hold at the same time. `prefix` stands before what it says.
 
     `owner` hears on_state(line, call), on_digit(line, digit), on_event(line, name, subject,
     value) and say(text) for each transition. OSError when a port is taken, ValueError when a
@@ -26,6 +26,7 @@ class Line:
         self.index = index
         self.user = user or settings["name"]
         self.sip_port = settings["sip_port"] + index
+        self.prefix = ""
         self.ended = 0
         self.talked = 0
         self._owner = owner
@@ -149,7 +150,7 @@ class Line:
         self._owner.on_digit(self, digit)
 
     def say(self, text):
-        self._owner.say(text)
+        self._owner.say(self.prefix + text)
 
     def _rtp_stat(self, call):
         channel = self.channel(call)
@@ -171,7 +172,7 @@ class Line:
             self._owner.on_event(self, name, subject, value)
 
     def _log(self, call_id, text):
-        self._owner.say(text)
+        self.say(text)
         if self._log_flow:
             data = text.encode()
             self.agent.capture(self._log_flow, OUT, data, len(data), call_id.encode())

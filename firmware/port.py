@@ -64,9 +64,9 @@ def board():
 
 
 def has_pins():
-    """Whether the board has lamps or switches."""
+    """Whether the board has lamps, switches or keypads."""
     found = board() if ON_BOARD else {}
-    return bool(found.get("leds") or found.get("buttons"))
+    return bool(found.get("leds") or found.get("buttons") or found.get("keypads"))
 
 
 def lamp(name):
@@ -79,7 +79,7 @@ def lamp(name):
     return Lamp(machine.Pin(found["pin"], machine.Pin.OUT).value, found["active"])
 
 
-def switch(name, on_change):
+def switch(name, on_change, settle_ms=20):
     """The board's button or hook switch of that name, as a lamps.Switch; None if it has none."""
     found = board().get("buttons", {}).get(name)
     if not ON_BOARD or not found:
@@ -88,7 +88,20 @@ def switch(name, on_change):
 
     pull = machine.Pin.PULL_UP if found["active"] == "low" else machine.Pin.PULL_DOWN
     pin = machine.Pin(found["pin"], machine.Pin.IN, pull)
-    return Switch(pin.value, found["active"], on_change)
+    return Switch(pin.value, found["active"], on_change, settle_ms=settle_ms)
+
+
+def keypad(index, on_key):
+    """The board's keypad of that index, as a keypad.Keypad; None if it has none."""
+    found = board().get("keypads", [])
+    if not ON_BOARD or index >= len(found):
+        return None
+    from keypad import Keypad
+
+    pin = machine.Pin
+    rows = [pin(each, pin.OPEN_DRAIN).value for each in found[index]["rows"]]
+    columns = [pin(each, pin.IN, pin.PULL_UP).value for each in found[index]["columns"]]
+    return Keypad(rows, columns, on_key)
 
 
 def secret(name):

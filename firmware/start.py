@@ -68,6 +68,6 @@ def _rescued():
 
 def _secrets(settings):
     # A password that is not in the file may be in NVS.
-    for key in ("sip_password",):
+    for key in ("sip_password", "sip_password2"):
         if settings.get(key) == "":
             settings[key] = port.secret(key) or ""

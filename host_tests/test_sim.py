@@ -235,7 +235,7 @@ def test_output_has_the_name_in_front(tmp_path):
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        (["ata"], "there is no 'ata'; there is: phone"),
+        (["fax"], "there is no 'fax'; there is: ata, phone"),
         (["phone", "a", "a"], "two devices have the same name"),
         (["phone", "--set", "talk_ms"], "KEY=VALUE would be right"),
         (["phone", "--set", "bob:talk_ms=1"], "there is no device 'bob'; there is: phone"),

@@ -100,10 +100,15 @@ class Stream:
 
     codecs = (0, 8)
     events = True
+    audio = None
 
     def __init__(self):
         self.peer = None
         self.agreed = None
+
+    @property
+    def running(self):
+        return self.peer is not None
 
     def start(self, peer, agreed):
         self.peer = peer

@@ -41,7 +41,8 @@ class UserAgent(Inbound):
     `log(call_id, text)` hears one line for each transition of a call or the registration.
     `rtp_stat(call)` gives the value of X-RTP-Stat for a BYE and its answer, or None.
     `session_s` is the Session-Expires that we ask for (0: only what the peer asks for),
-    `min_session_s` the least that we take. `transfers` is False to refuse REFER.
+    `min_session_s` the least that we take. `transfers` is False to refuse REFER. `busy` is True
+    to refuse every call (486), whatever lines are free.
     """
 
     def __init__(self, transport, lines, user, on_state, clock=time, on_event=None, log=None):
@@ -57,13 +58,14 @@ class UserAgent(Inbound):
         self.session_s = 0
         self.min_session_s = 90
         self.transfers = True
+        self.busy = False
         self.subscriptions = []  # those that hear NOTIFY: on_notify(server)
         self._lines = lines
         self._user = user
         self._on_state = on_state
 
-    def call(self, uri):
-        """Calls a `sip:` URI; the Call.
+    def call(self, uri, direct=False):
+        """Calls a `sip:` URI; the Call. `direct`: past the outbound proxy.
 
         ValueError if it is no such URI, RuntimeError if every line is taken.
         """
@@ -71,15 +73,15 @@ class UserAgent(Inbound):
         media = self.free_line()
         if not media:
             raise RuntimeError("every line is taken")
-        placed = self.place(uri, media)
+        placed = self.place(uri, media, direct=direct)
         placed.start()
         return placed
 
-    def place(self, uri, media, fields=()):
+    def place(self, uri, media, fields=(), direct=False):
         """A Call to be started, on a line that is free. Its INVITE has more `fields`."""
         from usip.outgoing import Outgoing
 
-        placed = Outgoing(self, media, uri, self.begin(uri))
+        placed = Outgoing(self, media, uri, self.begin(uri, direct))
         placed.fields = fields
         self.calls.append(placed)
         return placed
@@ -128,11 +130,11 @@ class UserAgent(Inbound):
         self.plan.poll()
         return self.transactions.poll()
 
-    def begin(self, uri):
+    def begin(self, uri, direct=False):
         """The Dialog that a first request to `uri` may make."""
         account = self.account
         local = "<%s>" % account.uri if account else self.contact()
-        routes = account.routes if account else ()
+        routes = account.routes if account and not direct else ()
         return dialog.begun(self.transport.host, local, uri, routes)
 
     def contact(self):

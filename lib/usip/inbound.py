@@ -43,7 +43,7 @@ class Inbound:
 
         if refuses(self, server):
             return
-        media = self.free_line()
+        media = None if self.busy else self.free_line()
         if not media:
             server.reply(486)
             return

@@ -25,8 +25,8 @@ class Stream:
     out, as a gap in the timestamps. So the stream never falls behind, and never drifts.
 
     `on_digit(digit)` hears of each telephone-event. `rtcp` is an Rtcp or None, `playout` the
-    jitter buffer. `stats` (uhep's RtpStats) counts what arrives and is made anew for each call,
-    `sender` what is sent. `muted` sends silence.
+    jitter buffer. `stats` (uhep's RtpStats) counts what arrives and is made anew for each call;
+    None before the first. `sender` counts what is sent. `muted` sends silence.
 
     A packet allocates nothing but what recv() does. The first of a stream comes by recvfrom(),
     since RTP is sent to where it comes from, whatever SDP said (RFC 4961).
@@ -49,7 +49,7 @@ class Stream:
         self.audio = audio
         self.playout = playout or Playout()
         self.sender = rtcp.sender if rtcp else Sender(sock)
-        self.stats = RtpStats(8000)
+        self.stats = None
         self.rtcp = rtcp
         self.muted = False
         self.on_digit = on_digit

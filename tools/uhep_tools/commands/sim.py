@@ -8,11 +8,12 @@ import typer
 
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue")
 _PORT_STEP = 2
+_RTP_PORTS = 8  # an ATA's two lines have two calls each
 
 
 def command(
     personality: Annotated[
-        str, typer.Argument(help="What the devices are: phone, probe, sniffer.")
+        str, typer.Argument(help="What the devices are: phone, ata, probe, sniffer.")
     ],
     names: Annotated[
         list[str] | None,
@@ -34,7 +35,9 @@ def command(
             help="A fleet of so many phones instead, which call each other in pairs.",
         ),
     ] = None,
-    heap: Annotated[str, typer.Option(help="Heap of the board, as 96K.")] = "96K",
+    heap: Annotated[
+        str | None, typer.Option(help="Heap of the board; 96K if not said, and 144K of an ATA.")
+    ] = None,
     state: Annotated[
         Path, typer.Option(help="Folder with a folder for each device, kept for the next run.")
     ] = Path("state"),
@@ -57,10 +60,11 @@ def command(
 
     from rich.console import Console
 
-    from uhep_tools.sim import PERSONALITIES, Device, SimError
+    from uhep_tools.sim import HEAP, HEAPS, PERSONALITIES, Device, SimError
 
     if personality not in PERSONALITIES:
         _stop(f"there is no {personality!r}; there is: {', '.join(PERSONALITIES)}")
+    heap = heap or HEAPS.get(personality, HEAP)
     if size is not None:
         if names or personality != "phone":
             _stop("--count is for phones, and names them itself: uhep sim phone --count 50")
@@ -136,7 +140,8 @@ def _fleet(size: int, settings: list[str], heap: str, state: Path) -> None:
 def _ports(personality: str, index: int) -> dict[str, int]:
     if personality in ("probe", "sniffer"):
         return {}
-    return {"sip_port": 5060 + _PORT_STEP * index, "rtp_port": 4000 + _PORT_STEP * index}
+    rtp = _RTP_PORTS if personality == "ata" else _PORT_STEP
+    return {"sip_port": 5060 + _PORT_STEP * index, "rtp_port": 4000 + rtp * index}
 
 
 def _pass_on(devices) -> None:

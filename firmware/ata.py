@@ -1,0 +1,112 @@
+"""An ATA: two telephones, each with a line, by one SIP account or one each."""
+
+import sys
+
+import port
+from dialplan import DialPlan
+from handset import Handset
+from line import Line
+from telephone import OVER, Telephone
+from unit import Unit
+from unit import run as run_unit
+
+_LINES = 2
+_PEAK = 6000  # of each frequency of a tone
+_LAY_MS = 1000
+
+
+def run(settings, agent):
+    """Runs the ATA until its settings say that it is done, then prints its counts as JSON.
+
+    `agent` is the capture agent, or None.
+    """
+    run_unit(Ata(settings, agent, port.online(settings)))
+
+
+class Ata(Unit):
+    """Two telephones, their console, their pins, and a plan of what the first one does when.
+
+    OSError when its ports are taken, ValueError when its settings can not be.
+    """
+
+    def __init__(self, settings, agent, address):
+        super().__init__(settings, agent)
+        import signals
+        from usip.tones import sine
+
+        tones, table = signals.table(settings["tones"]), sine(_PEAK)
+        sys.modules.pop("signals", None)  # it is asked once
+        plan = DialPlan(settings["dial_plan"], settings["internal"])
+        self.telephones = []
+        for index in range(_LINES):
+            user = settings["user2"] if index else ""
+            line = Line(settings, agent, address, self, index, user, settings["calls"])
+            line.prefix = "line %d: " % (index + 1)
+            self.lines.append(line)
+            handset = Handset(line.audio, [each.stream for each in line.channels], tones, table)
+            self.telephones.append(Telephone(index + 1, line, handset, plan, self))
+            self.say("%s is at sip:%s:%d" % (self.telephones[-1], address, line.sip_port))
+        self.follow()
+        if port.has_pins():
+            from atapins import Pins
+
+            self._pins = Pins(self)
+        self._register()
+
+    def _register(self):
+        first, second = self.lines
+        settings = self.settings
+        password, auth_user = settings["sip_password"], settings["sip_auth_user"]
+        first.register(first.user, password, auth_user)
+        if settings["user2"]:
+            password = settings["sip_password2"] or password
+            auth_user = settings["sip_auth_user2"]
+        second.register(second.user, password, auth_user)
+
+    def poll(self):
+        for each in self.telephones:
+            each.poll()
+        return super().poll()
+
+    def call(self, telephone, number):
+        """Calls what was dialled: the other telephone, or what the server has for it.
+
+        ValueError for what can not be called, RuntimeError where the line has no more calls.
+        """
+        ua = telephone.line.ua
+        for each, internal in zip(self.lines, self.settings["internal"]):
+            if number == internal:
+                here = each.transport
+                ua.call("sip:%s@%s:%d" % (each.user, here.host, here.port), direct=True)
+                return
+        ua.call(telephone.line.uri(number.replace("#", "%23")))
+
+    def on_state(self, line, call):
+        telephone = self.telephones[line.index]
+        telephone.on_state(call)
+        if telephone.state == OVER and self.settings["answer_after_ms"]:
+            self.plan.after(_LAY_MS, lambda: telephone.state == OVER and telephone.lay())
+        super().on_state(line, call)
+
+    def begin(self, target):
+        """The first telephone is lifted, and dials the digits, or calls the URI."""
+        telephone = self.telephones[0]
+        telephone.lift()
+        if target.strip("0123456789*#"):
+            telephone.place(target)
+        else:
+            for digit in target:
+                telephone.digit(digit)
+
+    def take(self, line, call):
+        if call.state == "ringing":
+            self.telephones[line.index].lift()
+
+    def end(self, line, call):
+        if self.telephones[line.index].call is call:
+            self.telephones[line.index].lay()
+
+    def _commands(self):
+        from atacommands import Commands
+
+        return Commands(self).table
