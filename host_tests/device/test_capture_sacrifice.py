@@ -32,14 +32,14 @@ class Traffic:
         """Serial numbers in the ring, oldest first, and their classes as it has them."""
         a, found = self.a, []
         ring, st = a.ring, a.ring.st
-        at, slots = st[1], st[7] >> 6
-        for i in range(st[3]):
+        at = st[1]
+        for _ in range(st[3]):
             n = ring.length(at)
             found.append(serial(ring.buf[at : at + n]))
-            assert ring.buf[st[7] + (st[30] + i) % slots] == self.classes[found[-1]]
-            at += n + 3 & -4
+            assert ring.buf[at - 1] == self.classes[found[-1]]
+            at += n + 7 & -4
             if at == st[2] and st[0] <= st[1]:
-                at = 0
+                at = 4
         assert [list(st[31:35])] == [[self.count(found, c) for c in range(4)]]
         return found
 

@@ -37,10 +37,10 @@ _STATUS = const(26)
 _CLASS = const(27)
 _IDS = const(28)
 _NEW = const(29)
-_FIRST = const(30)
 _NUMBER = const(31)
 
-_SLACK = const(256)
+_BEGIN = const(4)
+_SLACK = const(260)  # of a whole step of the payload, and the word before the next record
 _BURST = const(4)
 _WRAP = const(0x1FFFFFFF)
 
@@ -62,19 +62,14 @@ def drain(st: ptr32, at: int, left: int, ring, write) -> int:
             st[_AT] = st[_AT] + at
             st[_LEFT] = left
             break
-        at = st[_FIRST]
-        left = _NUMBER + r[st[_SIZE] + at]
-        st[left] = st[left] - 1
-        at += 1
-        if at == st[_SIZE] >> 6:
-            at = 0
-        st[_FIRST] = at
         at = st[_TAIL]
-        left = (r[at + 4] << 8 | r[at + 5]) + 3 & -4
+        left = _NUMBER + r[at - 1]
+        st[left] = st[left] - 1
+        left = (r[at + 4] << 8 | r[at + 5]) + 7 & -4
         st[_USED] = st[_USED] - left
         left += at
         if left == st[_END] and st[_HEAD] <= at:
-            left = 0
+            left = _BEGIN
         st[_TAIL] = left
         st[_AT] = left
         at = left
@@ -271,42 +266,37 @@ def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) 
         payload = st[_LIMIT] - k
         cut = 1
     total = k + payload
-    # The payload is copied in whole steps, so there must be room for one step more.
     k = total + _SLACK
-    if k > st[_SIZE] or payload <= 0:
+    n = st[_SIZE]
+    if k + _BEGIN > n or payload <= 0:
         return -2
     i = st[_HEAD]
-    n = st[_SIZE]
     if st[_COUNT] == 0:
-        i = 0
-        st[_TAIL] = 0
-        st[_AT] = 0
+        i = _BEGIN
+        st[_TAIL] = i
+        st[_AT] = i
         st[_LEFT] = total
     elif i <= st[_TAIL]:
         n = st[_TAIL]
     elif i + k > n:
         n = st[_TAIL]
-        if k <= n:
+        if k + _BEGIN <= n:
             st[_END] = i
-        i = 0
+        i = _BEGIN
     if i + k > n:
         return -1
     at = i
     st[_NEW] = i
-    k = total + 3 & -4
+    k = total + 7 & -4
     st[_HEAD] = i + k
     k += st[_USED]
     st[_USED] = k
     if k > st[_PEAK_BYTES]:
         st[_PEAK_BYTES] = k
     k = st[_CLASS]
-    n = _NUMBER + k
-    st[n] = st[n] + 1
-    i = st[_SIZE]
-    n = st[_FIRST] + st[_COUNT]
-    if n >= i >> 6:
-        n -= i >> 6
-    ring[i + n] = k
+    ring[i - 1] = k
+    k += _NUMBER
+    st[k] = st[k] + 1
     k = st[_COUNT] + 1
     st[_COUNT] = k
     if k > st[_PEAK_RECORDS]:

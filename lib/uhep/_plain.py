@@ -34,8 +34,10 @@ _STATUS = const(26)
 _CLASS = const(27)
 _IDS = const(28)
 _NEW = const(29)
+_NUMBER = const(31)
 
-_SLACK = const(256)
+_BEGIN = const(4)
+_SLACK = const(260)  # of a whole step of the payload, and the word before the next record
 _BURST = const(4)
 _WRAP = const(0x1FFFFFFF)
 
@@ -182,22 +184,22 @@ def scan(b, n, st, mode):
     return True
 
 
-def _place(st, total):
-    # Where a record of `total` octets goes, or -1.
+def _place(st, n):
+    # Where a record goes that needs n octets; -1: no room; -2: larger than the ring.
+    if n + _BEGIN > st[_SIZE]:
+        return -2
     at = st[_HEAD]
-    size = total + _SLACK
+    end = st[_SIZE]
     if not st[_COUNT]:
-        st[_TAIL] = st[_AT] = at = 0
-        st[_LEFT] = total
-        return 0
-    if at <= st[_TAIL]:
-        return at if at + size <= st[_TAIL] else -1
-    if at + size <= st[_SIZE]:
-        return at
-    if size > st[_TAIL]:
-        return -1
-    st[_END] = at
-    return 0
+        st[_TAIL] = st[_AT] = at = _BEGIN
+    elif at <= st[_TAIL]:
+        end = st[_TAIL]
+    elif at + n > end:
+        end = st[_TAIL]
+        if n + _BEGIN <= end:
+            st[_END] = at
+        at = _BEGIN
+    return at if at + n <= end else -1
 
 
 def slide(r, at, n, by):
@@ -213,18 +215,19 @@ def slide(r, at, n, by):
 
 
 def _room(st, ring, total, n):
-    # The same with the books kept; -2: larger than the ring.
-    if total + _SLACK > st[_SIZE] or n <= 0:
-        return -2
-    n = _place(st, total)
+    # The same for a packet of `total` octets, with the books kept.
+    n = _place(st, total + _SLACK) if n > 0 else -2
     if n < 0:
         return n
+    if not st[_COUNT]:
+        st[_LEFT] = total
     st[_NEW] = n
-    total = (total + 3) & -4
+    ring[n - 1] = st[_CLASS]
+    st[_NUMBER + st[_CLASS]] += 1
+    total = total + 7 & -4
     st[_HEAD] = n + total
     st[_USED] += total
     st[_PEAK_BYTES] = max(st[_PEAK_BYTES], st[_USED])
-    ring.enter()
     st[_COUNT] += 1
     st[_PEAK_RECORDS] = max(st[_PEAK_RECORDS], st[_COUNT])
     st[_QUEUED] = (st[_QUEUED] + 1) & _WRAP
@@ -259,7 +262,7 @@ def _frame(self, n):
     if not at:
         return -3
     total = _clip(self, at, n)
-    n = _room(self._st, self.ring, total, n)
+    n = _room(self._st, self._ring, total, n)
     if n < 0:
         return n
     self.clock.tick(1)

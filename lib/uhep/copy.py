@@ -3,7 +3,7 @@
 
 from uhep.guard import Guard
 from uhep.late import date_back
-from uhep.move import SLACK, Mover
+from uhep.move import Mover
 from uhep.port import const
 
 _HEAD = const(0)
@@ -19,7 +19,11 @@ _PEAK_RECORDS = const(12)
 _QUEUED = const(14)
 _ZERO = const(24)
 _METHOD = const(25)
+_CLASS = const(27)
 _STATE = const(30)
+_NUMBER = const(31)
+_BEGIN = const(4)
+_SLACK = const(260)
 _WRAP = const(0x1FFFFFFF)
 
 # Keys of what is done before a packet is copied.
@@ -112,18 +116,17 @@ class Copy(Guard):
     def _put(self, queue, at, total):
         to = self._room(queue, total)
         if to >= 0:
-            queue.ring.enter()
-            _count(queue.ring.st, to, total)
+            _count(queue.ring.st, queue.ring.buf, to, total)
             total += at
             queue.mover.move(to, self._ring.buf, at, total)
 
     def _room(self, queue, total):
         self._describe(queue.ring.st, _METHOD)
-        at = _place(queue.ring.st, total)
+        at = _place(queue.ring.st, total + _SLACK)
         while at < 0:
             if not queue._room(at, total):
                 break
-            at = _place(queue.ring.st, total)
+            at = _place(queue.ring.st, total + _SLACK)
         return at
 
     def _describe(self, st, i):
@@ -189,28 +192,30 @@ class Copy(Guard):
             queue.close()
 
 
-def _place(st, total):
-    # Where a record of `total` octets goes; -1: no room; -2: never. As the hot path has it.
-    n = total + SLACK
-    if n > st[_SIZE]:
+def _place(st, n):
+    # Where a record goes that needs n octets; -1: no room; -2: never. As the hot path has it.
+    if n + _BEGIN > st[_SIZE]:
         return -2
     at = st[_HEAD]
+    end = st[_SIZE]
     if not st[_COUNT]:
-        st[_TAIL] = st[_AT] = 0
+        st[_TAIL] = st[_AT] = at = _BEGIN
+    elif at <= st[_TAIL]:
+        end = st[_TAIL]
+    elif at + n > end:
+        end = st[_TAIL]
+        if n + _BEGIN <= end:
+            st[_END] = at
+        at = _BEGIN
+    return at if at + n <= end else -1
+
+
+def _count(st, ring, at, total):
+    if not st[_COUNT]:
         st[_LEFT] = total
-        return 0
-    if at <= st[_TAIL]:
-        return at if at + n <= st[_TAIL] else -1
-    if at + n <= st[_SIZE]:
-        return at
-    if n > st[_TAIL]:
-        return -1
-    st[_END] = at
-    return 0
-
-
-def _count(st, at, total):
-    total = (total + 3) & -4
+    ring[at - 1] = st[_CLASS]
+    st[_NUMBER + st[_CLASS]] += 1
+    total = total + 7 & -4
     st[_HEAD] = at + total
     st[_USED] += total
     st[_PEAK_BYTES] = max(st[_PEAK_BYTES], st[_USED])

@@ -9,10 +9,8 @@ def date_back(ring, sec, us):
     buf, st = ring.buf, ring.st
     at = st[1]  # the tail
     for _ in range(st[3]):
-        if at == st[2] and st[0] <= st[1]:  # the end before the wrap
-            at = 0
         u = unpack_from(">I", buf, at + 52)[0] + us
         s = unpack_from(">I", buf, at + 42)[0] + sec + u // 1000000
         pack_into(">I", buf, at + 42, s)
         pack_into(">I", buf, at + 52, u % 1000000)
-        at += (buf[at + 4] << 8 | buf[at + 5]) + 3 & -4
+        at = ring.next(at)

@@ -32,10 +32,9 @@ from uhep.port import const
 #               periodic reports; 2 everything else; 3 INVITE, ACK, BYE, CANCEL and final
 #               responses to these
 #   29 new      where the newest record begins
-# and the classes of the records, one octet each, behind the ring in `buf`:
-#   30 first    which of these is the oldest record's; there are size / 64
-#   31 to 34    records of class 0 to 3
-#   35 to 38    evicted, 39 to 42 full, 43 to 46 too big: of these, by class
+# and of each class, 0 to 3:
+#   31 to 34    records in the ring
+#   35 to 38    evicted, 39 to 42 full, 43 to 46 too big: of these counters
 _HEAD = const(0)
 _TAIL = const(1)
 _END = const(2)
@@ -47,10 +46,11 @@ _SIZE = const(7)
 _LIMIT = const(8)
 _EVICTED = const(15)
 _CLASS = const(27)
-_FIRST = const(30)
 _NUMBER = const(31)
 _LOST = const(35)
 _STATE = const(47)
+
+_BEGIN = const(4)  # where a record at the front of the ring begins: behind its class
 
 _STEP = const(256)  # payloads are copied in whole steps, so that few formats serve every length
 
@@ -58,10 +58,11 @@ _STEP = const(256)  # payloads are copied in whole steps, so that few formats se
 class SendRing:
     """A bounded queue of variable-length records; each is a whole HEP packet.
 
-    Memory: `size` octets of ring and a 64th of that, 190 of state and about 32 for every 256
-    of `limit`, all made here; nothing is allocated afterwards. A record lies in one piece, so
-    sending it is one write(buf, at, left). Records begin at multiples of four. The last 256
-    octets before a record's successor or the ring's end must be free when it is stored.
+    Memory: `size` octets of ring, 190 of state and about 32 for every 256 of `limit`, all
+    made here; nothing is allocated afterwards. A record lies in one piece, so sending it is
+    one write(buf, at, left). Records begin at multiples of four; in the word before each, the
+    last octet is its class. The last 256 octets before a record's successor or the ring's end
+    must be free when it is stored.
 
     lost: None, or a function that is told where a record begins that is about to be evicted.
 
@@ -72,7 +73,7 @@ class SendRing:
 
     def __init__(self, size, limit, oldest, slide):
         """slide(buf, at, n, by) moves n octets of buf by a distance of at least 64."""
-        self.buf = bytearray(size + (size >> 6))
+        self.buf = bytearray(size)
         self.st = st = array("i", bytes(4 * _STATE))
         st[_SIZE] = size
         st[_LIMIT] = limit
@@ -84,33 +85,28 @@ class SendRing:
         """Octets of the record at `at`."""
         return self.buf[at + 4] << 8 | self.buf[at + 5]
 
-    def _next(self, at):
+    def next(self, at):
+        """Where the record behind the one at `at` begins."""
         st = self.st
-        n = at + (self.length(at) + 3 & -4)
-        return 0 if n == st[_END] and st[_HEAD] <= at else n
-
-    def _slot(self, i):
-        # Where the class of the i-th record stands.
-        size = self.st[_SIZE]
-        i += self.st[_FIRST]
-        return size + (i if i < size >> 6 else i - (size >> 6))
-
-    def enter(self):
-        """Take in the class of a record that is about to be counted."""
-        st = self.st
-        self.buf[self._slot(st[_COUNT])] = st[_CLASS]
-        st[_NUMBER + st[_CLASS]] += 1
+        n = at + (self.length(at) + 7 & -4)
+        return _BEGIN if n == st[_END] and st[_HEAD] <= at else n
 
     def pop(self):
         """Be done with the oldest record: on to the next one."""
         st = self.st
         at = st[_TAIL]
-        st[_NUMBER + self.buf[self._slot(0)]] -= 1
-        st[_FIRST] = self._slot(1) - st[_SIZE]
-        st[_USED] -= self.length(at) + 3 & -4
-        st[_COUNT] -= 1
-        st[_TAIL] = st[_AT] = at = self._next(at)
+        self._forget(at)
+        st[_TAIL] = st[_AT] = at = self.next(at)
         st[_LEFT] = self.length(at) if st[_COUNT] else 0
+
+    def _forget(self, at):
+        # Takes the record at `at` out of the books; how much of the ring it held.
+        st = self.st
+        n = self.length(at) + 7 & -4
+        st[_USED] -= n
+        st[_COUNT] -= 1
+        st[_NUMBER + self.buf[at - 1]] -= 1
+        return n
 
     def evict(self):
         """Drop a record to make room for one of the class in the state: True if one went.
@@ -120,63 +116,44 @@ class SendRing:
         the wire stays. The records before the one that goes, or behind it, move.
         """
         st = self.st
-        c = 0
-        while c < st[_CLASS]:
-            if st[_NUMBER + c] and self._oldest(c):
-                return True
+        at = c = 0
+        while c < st[_CLASS] and not at:
+            at = st[_NUMBER + c] and self._oldest(c)
             c += 1
-        if self.oldest and st[_COUNT] and self.buf[self._slot(0)] == c and st[_AT] == st[_TAIL]:
-            self._drop(0, st[_TAIL])
-            return True
-        return False
+        if not at and self.oldest and st[_COUNT] and st[_AT] == st[_TAIL]:
+            if self.buf[st[_TAIL] - 1] == c:
+                at = st[_TAIL]
+        if at:
+            self._drop(at)
+        return at > 0
 
     def _oldest(self, c):
+        # Where the oldest record of class c begins that may go; 0: there is none.
         st = self.st
         at = st[_TAIL]
-        i = 0
-        if st[_AT] != at:
-            i = 1
-            at = self._next(at)
-        while i < st[_COUNT]:
-            if self.buf[self._slot(i)] == c:
-                self._drop(i, at)
-                return True
-            at = self._next(at)
-            i += 1
-        return False
+        n = st[_COUNT]
+        while n and (self.buf[at - 1] != c or at == st[_TAIL] != st[_AT]):
+            at = self.next(at)
+            n -= 1
+        return at if n else 0
 
-    def _drop(self, i, at):
-        # Evict the i-th record, which begins at `at`.
+    def _drop(self, at):
         st = self.st
         if self.lost:
             self.lost(at)
         st[_EVICTED] += 1
-        st[_LOST + self.buf[self._slot(i)]] += 1
-        self._lift(i)
-        if i:
-            i = self.length(at) + 3 & -4
-            if at > st[_TAIL]:
-                self._slide(self.buf, st[_TAIL], at - st[_TAIL], i)
-                st[_AT] += i
-                st[_TAIL] += i
-            else:
-                self._slide(self.buf, at + i, st[_HEAD] - at - i, -i)
-                st[_HEAD] -= i
-            st[_USED] -= i
-            st[_NUMBER + self.buf[self._slot(0)]] -= 1
-            st[_FIRST] = self._slot(1) - st[_SIZE]
-            st[_COUNT] -= 1
-        else:
+        st[_LOST + self.buf[at - 1]] += 1
+        if at == st[_TAIL]:
             self.pop()
-
-    def _lift(self, i):
-        # The class of the i-th record becomes the first one's.
-        b = self.buf
-        c = b[self._slot(i)]
-        while i:
-            b[self._slot(i)] = b[self._slot(i - 1)]
-            i -= 1
-        b[self._slot(0)] = c
+            return
+        n = self._forget(at)
+        if at > st[_TAIL]:
+            self._slide(self.buf, st[_TAIL] - 4, at - st[_TAIL], n)
+            st[_AT] += n
+            st[_TAIL] += n
+        else:
+            self._slide(self.buf, at + n - 4, st[_HEAD] - at - n, -n)
+            st[_HEAD] -= n
 
     def rewind(self):
         """Send the oldest record from its first octet again (after a broken connection)."""
