@@ -17,7 +17,8 @@ _RESET = 77
 
 
 class FakeBoard:
-    """`url` is what a pyserial tool opens. `root` is its file system, a folder.
+    """`url` is what a pyserial tool opens, another one after a cut. `root` is its file system, a
+    folder.
 
     cut: octets from the host after which the cable is pulled (and the power goes), or None.
     boots: how often it has started. said: all that it has said.
@@ -41,12 +42,23 @@ class FakeBoard:
             self._line = None
             threading.Thread(target=self._accept, daemon=True).start()
         else:
-            self._line, slave = pty.openpty()
-            tty.setraw(slave)
-            self._slave = slave  # kept open: the line stays up between two tools
-            self.url = os.ttyname(slave)
-            threading.Thread(target=self._listen, args=(self._line,), daemon=True).start()
+            self._plug()
         self.power()
+
+    def _plug(self):
+        self._line, self._slave = pty.openpty()  # kept open: the line stays up between two tools
+        tty.setraw(self._slave)
+        self.url = os.ttyname(self._slave)
+        threading.Thread(target=self._listen, args=(self._line,), daemon=True).start()
+
+    def _pull(self):
+        # The power goes first, then the port; plugged in again it is another one.
+        self.off()
+        if not self._tcp:
+            line, slave = self._line, self._slave
+            self._plug()
+            os.close(slave)
+            os.close(line)
 
     def power(self, cause=1):
         """Switch it on; or off and on."""
@@ -120,10 +132,8 @@ class FakeBoard:
             self.came += len(data)
             if self.cut is not None and self.came >= self.cut:
                 self.cut = None
-                self.off()
-                if self._tcp:
-                    return
-                continue
+                self._pull()
+                return
             process = self._process
             if not process:
                 continue

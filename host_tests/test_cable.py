@@ -101,67 +101,83 @@ def small(version):
     return release.Release(version, "x64", files)
 
 
+VERSIONS = "0.1.0", "0.2.0", "0.3.0"
+
+
 @pytest.mark.soak
-def test_pulled_at_any_moment(pty_board, cases):
+def test_pulled_at_any_moment(pty_board, cases, monkeypatch):
     """The cable and the power are pulled: it boots what it had, or all of what is new.
 
-    The next deployment goes on from there.
+    At the beginning and in the middle of all that is sent: each file, each step between. The next
+    deployment goes on from there. Three releases, so that there is always all of one to send.
     """
-    old, new = small("0.1.0"), small("0.2.0")
-    run(pty_board, old)
-    before = pty_board.came
-    run(pty_board, new)
-    whole = pty_board.came - before
-    versions = []
-    n = cases(8, 60)
+    board = pty_board
+    run(board, "0.1.0")
+    run(board, "0.2.0")
+    points = []  # octets that have come before the cut
+    ends = []  # or the end of a command
+    plain = cable.Cable.run
+
+    def noted(to, code):
+        start = board.came - before
+        told = plain(to, code)
+        ends.append(board.came - before)
+        points.extend((start + 1, (start + ends[-1]) // 2))
+        return told
+
+    with monkeypatch.context() as m:
+        m.setattr(cable.Cable, "run", noted)
+        before = board.came
+        run(board, "0.3.0")
+    points.append(ends[-1] + 1)  # in the reset
+    assert len(points) > 2 * len(small("0.3.0").files) + 10
+    n = cases(6, len(points))
+    new = 0
     for i in range(n):
-        target = old if versions and versions[-1] == "0.2.0" else new
-        settle(pty_board)
-        pty_board.cut = pty_board.came + whole * (2 * i + 1) // (2 * n)
-        try:
-            run(pty_board, target)
-            pty_board.cut = None
-        except cable.CableError:
-            pty_board.said = b""
-            pty_board.power()
-        versions.append(boots(pty_board))
-        settle(pty_board)
-        run(pty_board, target)
-        versions.append(boots(pty_board))
-        assert versions[-1] == target.version
-    assert set(versions) == {"0.1.0", "0.2.0"}
+        runs = (board.root / "slot").read_text()
+        there = [slots_version(board, slot) for slot in "ab"]
+        target = next(v for v in VERSIONS if v not in there)
+        board.cut = board.came + points[(2 * i + 1) * len(points) // (2 * n)]
+        with pytest.raises(cable.CableError):
+            run(board, target)
+        assert board.cut is None
+        board.said = b""
+        board.power()
+        found = boots(board)
+        assert found in (there["ab".index(runs)], target)
+        new += found == target
+        run(board, target)
+    # The switch comes last, before the reset.
+    assert new == (n == len(points))
 
 
-def settle(board):
-    """The release on trial has proven itself: what runs, runs on."""
-    slot = board.root / "slot"
-    if slot.exists():
-        slot.write_bytes(slot.read_bytes()[:1])
+def slots_version(board, slot):
+    return (board.root / slot / "release.txt").read_text().split()[4]
 
 
 def boots(board):
-    """The version that runs, which must be whole."""
+    """The version that runs, which must be whole, and proves itself."""
     found = until(
         lambda: re.findall(rb"why=boot version=(\S+) ", board.said), lambda: board.said, 60
     )[-1].decode()
-    for each in small("0.1.0"), small("0.2.0"):
-        if each.version == found:
-            slot = (board.root / "slot").read_text()[0]
-            for path, data in each.files.items():
-                assert (board.root / slot / path).read_bytes() == data, path
-            return found
-    raise AssertionError(found)
+    slot = board.root / "slot"
+    runs = slot.read_text()[0]
+    for path, data in small(found).files.items():
+        assert (board.root / runs / path).read_bytes() == data, path
+    slot.write_text(runs)
+    return found
 
 
-def run(board, new):
+def run(board, version):
     """One deployment, and the reset after it."""
+    new = small(version)
     with cable.Cable(board.url) as to:
         told = deploy.look(to)
         slot, todo = deploy.steps(told, new, None, {})
         deploy.deploy(to, told, new, slot, todo)
         board.said = b""
         to.reset()
-    boots(board)
+    assert boots(board) == version
 
 
 def test_what_the_device_refuses(pty_board):
@@ -176,27 +192,45 @@ def test_what_the_device_refuses(pty_board):
     assert not on_device(pty_board)
 
 
-def test_no_device():
+def test_no_device(monkeypatch):
+    monkeypatch.setattr(cable, "_PROMPT_S", 0.3)
     assert "no prompt of MicroPython" in uhep(
         *("deploy", "--port", "loop://", "--wait", 0), status=1
     )
     assert "uhep deploy: /dev/none" in uhep("deploy", "--port", "/dev/none", status=1)
 
 
-def test_a_device_that_does_not_report(pty_board):
+def test_a_device_that_does_not_report(pty_board, monkeypatch):
     """Its last lines are shown."""
     install(pty_board, "0.1.0")
     (pty_board.root / "main.py").write_text("")
     start = b"print('what is this?')\nraise ValueError('broken')\n"
     broken = release.Release("0.1.0", "x64", {"start.py": start, "crash.py": b""})
-    MADE_BEFORE = release.build
-    release.build = lambda chip, *version: broken
-    try:
-        said = uhep("deploy", "--port", pty_board.url, "--wait", 8, status=1)
-    finally:
-        release.build = MADE_BEFORE
+    monkeypatch.setattr(release, "build", lambda chip, *version: broken)
+    log = cable.log
+
+    def shorter(url, seconds, port=None):
+        # All that it says until it starts again; the rest of the time passes at once.
+        assert seconds == 8
+        for line in log(url, 60, port):
+            yield line
+            if line.startswith("main: starting again"):
+                return
+
+    monkeypatch.setattr(cable, "log", shorter)
+    said = uhep("deploy", "--port", pty_board.url, "--wait", 8, status=1)
     assert "no boot report within 8 s" in said and "what is this?" in said
     assert "ValueError: broken" in said
+
+
+def test_a_log_ends(pty_board):
+    """After the time that it was given, and when its port does not come back."""
+    assert list(cable.log("loop://", 0.1)) == []
+    with cable.Cable(pty_board.url) as to:
+        assert list(to.lines(0.1)) == []
+    assert list(cable.log("/dev/none", 0.1)) == []
+    with pytest.raises(cable.CableError, match="/dev/none"):
+        list(cable.log("/dev/none", None))
 
 
 def test_secrets(board, tmp_path):
@@ -236,6 +270,6 @@ def test_the_console(board):
         "import time\nfor i in range(200):\n    print('line', i, chr(27))\n    time.sleep_ms(50)\n"
     )
     board.power()
-    said = uhep("console", "--port", board.url, "--seconds", 2)
+    said = uhep("console", "--port", board.url, "--seconds", 1)
     lines = [line for line in said.splitlines() if line.startswith("line ")]
-    assert len(lines) > 2 and "\x1b" not in said
+    assert len(lines) > 1 and "\x1b" not in said

