@@ -240,6 +240,7 @@ def test_no_time():
         world = World(device())
         world.ntp = how
         world.plan = [(60000, come)]
+        world.pace_ms = 1000
         # After RATE it waits for 1024 s.
         assert world.boot(1200000 if how == "kod" else 150000) == "over"
         assert len(world.reports("boot")) == 1, (how, world.hep)
@@ -252,6 +253,7 @@ def test_time_that_is_lost_later():
         world.ntp = "off"
 
     world.plan = [(20000, lose)]
+    world.pace_ms = 1000
     booted(world, 2400000)
     assert 5 < world.asked < 25
     assert world.boots == 1

@@ -50,6 +50,7 @@ class World:
     ssid, key: of the access point, which is there if `radio`; dhcp_ms: until there is an
     address, None: never. cable, phy: of the Ethernet. ntp: answers; "off" does not, "kod"
     refuses, "unset" has no time, "forged" answers what was not asked, "far" takes 3 s.
+    pace_ms: of the personality's loop.
     hep: what came at the collector. nvs: {name: bytes}.
     """
 
@@ -59,6 +60,7 @@ class World:
         self.ssid, self.key, self.radio, self.dhcp_ms = "lab", "sesame123", True, 500
         self.cable, self.phy, self.address = True, True, "192.0.2.21"
         self.ntp = "ok"
+        self.pace_ms = 100
         self.asked = 0
         self.hep = []
         self.nvs = {"wifi_key": b"sesame123"}
@@ -112,7 +114,7 @@ class World:
         sys.modules["esp32"] = Esp32(self)
         sys.modules["socket"] = Sockets(self)
         sys.modules["keys.personality"] = Keys()
-        sys.modules["personality"] = Personality(personality or idle)
+        sys.modules["personality"] = Personality(personality or self.idle)
         self.network = network
         path = list(sys.path)
         builtins.print = self.lines_of
@@ -137,6 +139,17 @@ class World:
                     del sys.modules[name]
             for name in before:
                 sys.modules[name] = before[name]
+
+    def idle(self, settings, agent):
+        """A personality that only goes on."""
+        port = sys.modules["port"]
+        time = sys.modules["time"]
+        port.online(settings)
+        while True:
+            port.poll()
+            if agent:
+                agent.poll()
+            time.sleep_ms(self.pace_ms)
 
     def run(self, for_ms, personality=None):
         """Boot again after each reset, until so much time has passed."""
@@ -171,18 +184,6 @@ class Keys:
 class Personality:
     def __init__(self, run):
         self.run = run
-
-
-def idle(settings, agent):
-    """A personality that only goes on."""
-    port = sys.modules["port"]
-    time = sys.modules["time"]
-    port.online(settings)
-    while True:
-        port.poll()
-        if agent:
-            agent.poll()
-        time.sleep_ms(100)
 
 
 class Time:
