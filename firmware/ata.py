@@ -6,13 +6,12 @@ import port
 from dialplan import DialPlan
 from handset import Handset
 from line import Line
-from telephone import OVER, Telephone
+from telephone import Telephone
 from unit import Unit
 from unit import run as run_unit
 
 _LINES = 2
 _PEAK = 6000  # of each frequency of a tone
-_LAY_MS = 1000
 
 
 def run(settings, agent):
@@ -46,7 +45,10 @@ class Ata(Unit):
             handset = Handset(line.audio, [each.stream for each in line.channels], tones, table)
             self.telephones.append(Telephone(index + 1, line, handset, plan, self))
             self.say("%s is at sip:%s:%d" % (self.telephones[-1], address, line.sip_port))
-        self.follow()
+        if self.planned() or settings["answer_after_ms"]:
+            from ataplans import Plans
+
+            self._plans = Plans(self)
         if port.has_pins():
             from atapins import Pins
 
@@ -82,29 +84,8 @@ class Ata(Unit):
         ua.call(telephone.line.uri(number.replace("#", "%23")))
 
     def on_state(self, line, call):
-        telephone = self.telephones[line.index]
-        telephone.on_state(call)
-        if telephone.state == OVER and self.settings["answer_after_ms"]:
-            self.plan.after(_LAY_MS, lambda: telephone.state == OVER and telephone.lay())
+        self.telephones[line.index].on_state(call)
         super().on_state(line, call)
-
-    def begin(self, target):
-        """The first telephone is lifted, and dials the digits, or calls the URI."""
-        telephone = self.telephones[0]
-        telephone.lift()
-        if target.strip("0123456789*#"):
-            telephone.place(target)
-        else:
-            for digit in target:
-                telephone.digit(digit)
-
-    def take(self, line, call):
-        if call.state == "ringing":
-            self.telephones[line.index].lift()
-
-    def end(self, line, call):
-        if self.telephones[line.index].call is call:
-            self.telephones[line.index].lay()
 
     def _commands(self):
         from atacommands import Commands

@@ -33,7 +33,11 @@ class Pins:
             self._add(hook)
             if not switch.closed:
                 hook.change(False, 0)
-        self._add(port.keypad(number - 1, telephone.digit))
+        keypads = port.board().get("keypads", ())
+        if len(keypads) >= number:
+            from keypad import Keypad
+
+            self._add(Keypad.of(port.machine, keypads[number - 1], telephone.digit))
         ring = self._add(port.lamp("ring%d" % number))
         if ring:
             reverse = port.lamp("reverse%d" % number)

@@ -32,6 +32,14 @@ class Keypad:
             write(1)
         rows[0](0)
 
+    @classmethod
+    def of(cls, machine, pins, on_key):
+        """One at the board's `pins`, its "rows" and "columns"."""
+        pin = machine.Pin
+        rows = [pin(each, pin.OPEN_DRAIN).value for each in pins["rows"]]
+        columns = [pin(each, pin.IN, pin.PULL_UP).value for each in pins["columns"]]
+        return cls(rows, columns, on_key)
+
     def poll(self):
         """Looks at one row, and then selects the next: its level has until the next poll."""
         self._look()

@@ -25,7 +25,10 @@ class Phone(Unit):
         self.line = Line(settings, agent, address, self)
         self.lines.append(self.line)
         self.say("%s is at sip:%s:%d" % (settings["name"], address, settings["sip_port"]))
-        self.follow()
+        if self.planned():
+            from plans import Plans
+
+            self._plans = Plans(self)
         if port.has_pins():
             from phonepins import Pins
 
@@ -33,18 +36,11 @@ class Phone(Unit):
         self.line.register(settings["name"], settings["sip_password"], settings["sip_auth_user"])
 
     def on_state(self, line, call):
-        if call.state == "ended":
+        if call.state == "ringing" and not call.outgoing and self.settings["answer_after_ms"]:
+            self.plan.after(self.settings["answer_after_ms"], call.answer)
+        elif call.state == "ended":
             line.stream.muted = False
         super().on_state(line, call)
-
-    def begin(self, target):
-        self.line.call(target)
-
-    def take(self, line, call):
-        call.answer()
-
-    def end(self, line, call):
-        call.hang_up()
 
     def _commands(self):
         from commands import Commands

@@ -2,7 +2,7 @@
 
 
 class Plans:
-    """`owner` is the device, a unit.Unit."""
+    """`owner` is the device, a unit.Unit; its first line calls."""
 
     def __init__(self, owner):
         self._owner = owner
@@ -19,7 +19,7 @@ class Plans:
                 self._owner.finish()
         elif call.state == "talking":
             if settings["talk_ms"]:
-                after(settings["talk_ms"], lambda: self._owner.end(line, call))
+                after(settings["talk_ms"], lambda: self._end(line, call))
             if call.outgoing and settings.get("dtmf_digits"):
                 after(settings["dtmf_after_ms"], self._dial)
             if call.outgoing and settings.get("hold_after_ms"):
@@ -27,7 +27,13 @@ class Plans:
                 after(settings["hold_after_ms"] + settings["hold_ms"], call.resume)
 
     def _call(self):
-        self._try("call", self._owner.begin, self._owner.settings["call"])
+        self._try("call", self._begin, self._owner.settings["call"])
+
+    def _begin(self, target):
+        self._owner.lines[0].call(target)
+
+    def _end(self, line, call):
+        call.hang_up()
 
     def _dial(self):
         self._try("dial", self._owner.lines[0].send_digits, self._owner.settings["dtmf_digits"])

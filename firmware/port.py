@@ -66,7 +66,7 @@ def board():
 def has_pins():
     """Whether the board has lamps, switches or keypads."""
     found = board() if ON_BOARD else {}
-    return bool(found.get("leds") or found.get("buttons") or found.get("keypads"))
+    return any([found.get(kind) for kind in ("leds", "buttons", "keypads")])
 
 
 def lamp(name):
@@ -89,19 +89,6 @@ def switch(name, on_change, settle_ms=20):
     pull = machine.Pin.PULL_UP if found["active"] == "low" else machine.Pin.PULL_DOWN
     pin = machine.Pin(found["pin"], machine.Pin.IN, pull)
     return Switch(pin.value, found["active"], on_change, settle_ms=settle_ms)
-
-
-def keypad(index, on_key):
-    """The board's keypad of that index, as a keypad.Keypad; None if it has none."""
-    found = board().get("keypads", [])
-    if not ON_BOARD or index >= len(found):
-        return None
-    from keypad import Keypad
-
-    pin = machine.Pin
-    rows = [pin(each, pin.OPEN_DRAIN).value for each in found[index]["rows"]]
-    columns = [pin(each, pin.IN, pin.PULL_UP).value for each in found[index]["columns"]]
-    return Keypad(rows, columns, on_key)
 
 
 def secret(name):

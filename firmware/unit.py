@@ -24,8 +24,7 @@ class Unit:
     """A device with `lines`, each a line.Line that has it as its owner.
 
     What is not wanted is not loaded: memory is what a device has least of. A personality adds
-    begin(target), take(line, call) and end(line, call), by which a plan calls, takes a call
-    that rings and ends one, and _commands() for its console.
+    _commands() for its console.
     """
 
     def __init__(self, settings, agent):
@@ -38,12 +37,9 @@ class Unit:
         self._plans = self._pins = None
         self._console = Console(self._commands)
 
-    def follow(self):
-        """Sets out to do what its settings plan."""
-        if any([self.settings.get(key) for key in _PLANNED]):
-            from plans import Plans
-
-            self._plans = Plans(self)
+    def planned(self):
+        """Whether its settings have it do something by itself."""
+        return any([self.settings.get(key) for key in _PLANNED])
 
     def poll(self):
         """One pass of the device's loop. False when it has done what it was to do."""
@@ -81,8 +77,6 @@ class Unit:
         self._done = True
 
     def on_state(self, line, call):
-        if call.state == "ringing" and not call.outgoing and self.settings["answer_after_ms"]:
-            self.plan.after(self.settings["answer_after_ms"], lambda: self.take(line, call))
         if self._plans:
             self._plans.on_state(line, call)
         self.show()

@@ -73,6 +73,7 @@ def changed(which, path, value):
 
 ETH, S3, C3 = "WT32_ETH01", "LILYGO_T_ETH_LITE_S3", "ESP32_C3_DEVKIT"
 I2S = {"id": 1, "sck": 4, "ws": 5, "sd": 6}
+PAD = {"rows": [2, 5, 17, 12], "columns": [34, 36, 13]}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,9 @@ I2S = {"id": 1, "sck": 4, "ws": 5, "sd": 6}
         (ETH, "flash_mb", 5, "$.flash_mb: 5 is not one of [4, 8, 16]"),
         (ETH, "network.colour", "red", "colour"),
         (ETH, "chip", None, "'chip' is a required property"),
+        (ETH, "keypads", [PAD | {"rows": [2, 5, 17, 35]}], "GPIO 35 (keypad 1 row) can only be"),
+        (ETH, "keypads", [PAD, PAD], "GPIO 2 is used twice: keypad 1 row and keypad 2 row"),
+        (ETH, "keypads", [PAD | {"rows": [2, 5, 17]}], "$.keypads[0].rows"),
     ],
 )
 def test_what_can_not_be_is_named(which, path, value, said):

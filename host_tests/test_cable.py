@@ -242,7 +242,12 @@ def test_secrets(board, tmp_path):
     uhep("secrets", "set", "wifi_key", "--port", board.url, env={"UHEP_SECRET": "pass word 12"})
     assert json.loads(nvs.read_text()) == {"hep_key": "sesame", "wifi_key": "pass word 12"}
     listed = uhep("secrets", "list", "--port", board.url)
-    assert listed.splitlines() == ["hep_key: set", "sip_password: not set", "wifi_key: set"]
+    assert listed.splitlines() == [
+        "hep_key: set",
+        "sip_password: not set",
+        "sip_password2: not set",
+        "wifi_key: set",
+    ]
     uhep("secrets", "forget", "wifi_key", "--port", board.url)
     assert json.loads(nvs.read_text()) == {"hep_key": "sesame"}
     said += uhep("deploy", "--port", board.url, *configured())

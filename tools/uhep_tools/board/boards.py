@@ -105,6 +105,9 @@ def uses(board: dict[str, Any]) -> list[tuple[int, str, bool]]:
         found.append((pins["sd"], f"{part} sd", part == "speaker"))
     found += [(led["pin"], f"LED {name}", True) for name, led in board["leds"].items()]
     found += [(each["pin"], f"button {name}", False) for name, each in board["buttons"].items()]
+    for number, keypad in enumerate(board.get("keypads", []), 1):
+        found += [(pin, f"keypad {number} row", True) for pin in keypad["rows"]]
+        found += [(pin, f"keypad {number} column", False) for pin in keypad["columns"]]
     return found
 
 

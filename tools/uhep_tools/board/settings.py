@@ -13,6 +13,7 @@ from uhep_tools.sim import ROOT, SimError, find_micropython
 SECRETS = {
     "wifi_key": "wifi_key",
     "sip_password": "sip_password",
+    "sip_password2": "sip_password2",
     "hep.capture_password": "hep_key",
 }
 _JUDGE = """

@@ -16,7 +16,7 @@ _MOST = 255  # octets: what the device's code reads
 
 @app.command("set")
 def set_(
-    name: Annotated[str, typer.Argument(help="wifi_key, sip_password or hep_key.")],
+    name: Annotated[str, typer.Argument(help="wifi_key, sip_password, sip_password2 or hep_key.")],
     port: _Port = None,
     value: Annotated[
         str | None,
@@ -58,7 +58,7 @@ def list_(port: _Port = None) -> None:
 
 @app.command("forget")
 def forget(
-    name: Annotated[str, typer.Argument(help="wifi_key, sip_password or hep_key.")],
+    name: Annotated[str, typer.Argument(help="wifi_key, sip_password, sip_password2 or hep_key.")],
     port: _Port = None,
 ) -> None:
     """Take a secret out of NVS."""
