@@ -45,6 +45,7 @@ class Ata(Unit):
             handset = Handset(line.audio, [each.stream for each in line.channels], tones, table)
             self.telephones.append(Telephone(index + 1, line, handset, plan, self))
             self.say("%s is at sip:%s:%d" % (self.telephones[-1], address, line.sip_port))
+        self.lines[1].transport.resolver = self.lines[0].transport.resolver
         if self.planned() or settings["answer_after_ms"]:
             from ataplans import Plans
 

@@ -25,7 +25,7 @@ def _line(line):
     return {
         "sip_port": line.sip_port,
         "sip": {
-            "sent": transport.sent,
+            "sent": transport.sent - (transport.tcp.unsent if transport.tcp else 0),
             "received": transport.received,
             "dropped": transport.dropped,
             "failed": transport.failed,

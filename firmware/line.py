@@ -3,6 +3,7 @@
 import sys
 import time
 
+import port
 from uhep import LOG, OUT, RTCP
 from uhep.tap import tap
 from usip import net
@@ -46,6 +47,7 @@ class Line:
             if settings["hep_log"]:
                 self._log_flow = agent.flow(here, here, kind=LOG)
         self.transport = Transport(sock, address, self.sip_port, ready)
+        self._reach(settings, address)
         rtp_port = settings["rtp_port"] + 2 * calls * index
         self.channels = [Channel(self, address, rtp_port + 2 * at) for at in range(calls)]
         self.stream = self.channels[0].stream
@@ -58,6 +60,18 @@ class Line:
             log=self._log,
         )
         self.ua.rtp_stat = self._rtp_stat
+
+    def _reach(self, settings, address):
+        server = port.dns(settings)
+        if server:
+            from reach import Names
+
+            self.transport.resolver = Names(server)
+        self.transport.prefer = settings["sip_transport"]
+        if settings["sip_transport"] == "tcp" or "transport=tcp" in settings["sip_proxy"].lower():
+            from reach import over_tcp
+
+            over_tcp(self, address)
 
     def channel(self, call):
         """The Channel of a call; None while it has lent it to another (usip.refer)."""

@@ -54,6 +54,11 @@ def poll(busy=False):
         _keeper.turn(busy)
 
 
+def dns(settings):
+    """The DNS server to ask for names, "host" or "host:port"; "" if none is known."""
+    return settings["sip_dns"] or (_keeper.nic.dns() if _keeper else "")
+
+
 def board():
     """The board's pins and network as a dict, of board.json; {} if there is none."""
     try:

@@ -2,6 +2,16 @@
 
 _DAY_MS = 86400000
 
+
+def _dns(value):
+    host, _, number = value.partition(":") if isinstance(value, str) else ("", "", "")
+    parts = host.split(".")
+    if len(parts) == 4 and all([part.isdigit() and int(part) < 256 for part in parts]):
+        if number.isdigit() and 0 < int(number) < 65536 or value == host:
+            return None
+    return None if value == "" else "empty, an IPv4 address, or one with :port"
+
+
 KEYS = {
     "sip_port": (5060, (1, 65535)),
     "rtp_port": (4000, (1, 65534)),
@@ -9,6 +19,8 @@ KEYS = {
     "sip_password": ("", None),
     "sip_auth_user": ("", None),
     "sip_proxy": ("", None),
+    "sip_transport": ("udp", ("udp", "tcp")),
+    "sip_dns": ("", _dns),
     "sip_expires_s": (3600, (5, 86400)),
     "audio": ("", ("", "tone", "echo", "silence", "wav", "i2s")),
     "tone_hz": (400, (50, 3400)),

@@ -32,6 +32,8 @@ def test_a_file_says_what_differs():
     settings = loaded('{"name": "desk-17", "talk_ms": 0, "sip_port": 65535}')
     assert settings["name"] == "desk-17" and settings["sip_port"] == 65535
     assert settings["rtp_port"] == 4000
+    for address in ("192.0.2.53", "192.0.2.53:5353", ""):
+        assert loaded('{"sip_dns": "%s"}' % address)["sip_dns"] == address
 
 
 def test_what_is_wrong_is_named():
@@ -43,6 +45,10 @@ def test_what_is_wrong_is_named():
         ('{"talk_ms": null}', "talk_ms is None, but must be a whole number"),
         ('{"talk": 1}', "unknown key talk; a phone knows: address, "),
         ('{"name": 1}', "name is 1, but must be a string"),
+        ('{"sip_transport": "tls"}', "sip_transport is 'tls', but must be one of: udp, tcp"),
+        ('{"sip_dns": "dns.test"}', "sip_dns is 'dns.test', but must be empty, an IPv4 address"),
+        ('{"sip_dns": "1.2.3.4:0"}', "sip_dns is '1.2.3.4:0', but must be empty"),
+        ('{"sip_dns": 5}', "sip_dns is 5, but must be empty"),
         ('{"personality": 1}', "personality is 1, but must be one that"),
         ('{"personality": "_sip"}', "personality is '_sip', but must be"),
         (

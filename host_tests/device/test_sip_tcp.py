@@ -5,7 +5,8 @@ import time
 
 from doubles import Network, Phone
 from real_sockets import HOST, at, free_port
-from usip import net, parse
+from usip import message, net, parse
+from usip.account import Account
 from usip.tcp import Tcp
 
 
@@ -205,3 +206,30 @@ def test_large_request_goes_over_tcp():
     wait(lambda: sent, both.turn)
     assert sent[0].get("via").startswith("SIP/2.0/UDP") and sent[0].body == body
     both.close()
+
+
+def test_registered_over_tcp_by_the_address_of_udp():
+    """The port of a connection is not where we can be reached, whatever Via says (RFC 3581)."""
+    alice, server = Talker("udp"), Talker()
+    proxy = "sip:%s:%d;transport=tcp" % (HOST, server.port)
+    alice.agent.account = Account("201", "pbx.test", "secret", proxy=proxy)
+    got = []
+
+    def turn():
+        alice.phone.poll()
+        request = server.transport.receive()
+        if request:
+            got.append(request)
+            response = message.reply(request, 200, "s")
+            assert ";rport=" in response.get("via")
+            response.add("contact", request.get("contact"))
+            server.transport.send(response.encode(), request.source)
+
+    registration = alice.agent.register(60)
+    wait(lambda: registration.state == "registered", turn)
+    for _ in range(200):
+        turn()
+    assert len(got) == 1 and alice.transport.public is None
+    assert got[0].get("contact") == "<sip:201@%s:%d>;expires=60" % (HOST, alice.port)
+    alice.close()
+    server.close()

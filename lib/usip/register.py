@@ -3,6 +3,7 @@
 from micropython import const
 
 from usip import dialog, header, net
+from usip.transport import is_tcp
 
 OFF = "off"
 REGISTERING = "registering"
@@ -130,7 +131,7 @@ class Registration:
         self._old_contact = None
         self._was_registered = True
         self._enter(REGISTERED, response)
-        if self._learn(response):
+        if not is_tcp(client.address) and self._learn(response):
             self._again(0)
             return
         self._again(max(self.granted_s * 500, 500))
@@ -155,7 +156,7 @@ class Registration:
         host = header.param(via, "received")
         port = header.param(via, "rport")
         transport = self.agent.transport
-        if not host or not port or not port.isdigit() or transport.prefer == "tcp":
+        if not host or not port or not port.isdigit():
             return False
         seen = (host, int(port))
         if seen == (transport.public or (transport.host, transport.port)):

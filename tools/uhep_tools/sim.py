@@ -21,7 +21,7 @@ from uhep_tools.emulated import code
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAP = "96K"
-HEAPS = {"ata": "144K"}  # of those that take more: two lines with two calls each
+HEAPS = {"ata": "160K"}  # of those that take more: two lines with two calls each
 PERSONALITIES = sorted(p.stem for p in ROOT.glob("firmware/keys/[a-z]*.py"))
 _BOOT = "import boot\nimport main"  # what a board does by itself
 _KILL_S = 5.0

@@ -36,7 +36,7 @@ def command(
         ),
     ] = None,
     heap: Annotated[
-        str | None, typer.Option(help="Heap of the board; 96K if not said, and 144K of an ATA.")
+        str | None, typer.Option(help="Heap of the board; 96K if not said, and 160K of an ATA.")
     ] = None,
     state: Annotated[
         Path, typer.Option(help="Folder with a folder for each device, kept for the next run.")
