@@ -3,7 +3,9 @@
 import select
 import sys
 
-_LONGEST = 200
+from micropython import const
+
+_LONGEST = const(200)
 
 
 class Console:

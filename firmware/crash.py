@@ -5,9 +5,10 @@ import os
 import sys
 
 import slots
+from micropython import const
 
 SAFE_AFTER = 3  # crashes in a row; from then on only the agent is started
-_MOST = 1500  # octets of a traceback: its end says more than its beginning
+_MOST = const(1500)  # octets of a traceback: its end says more than its beginning
 _FILE = "crash.txt"  # how many in a row, then the last one's text
 _OLD = "crash.old"  # of a release that was given up (boot.py)
 

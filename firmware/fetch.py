@@ -2,10 +2,12 @@
 
 import select
 
+from micropython import const
+
 _HEAD = 2048  # octets of a response's header at the most
-_PATIENCE_MS = 30000  # without an octet
-_PIECE = 512
-_MOVES = 3  # redirections
+_PATIENCE_MS = const(30000)  # without an octet
+_PIECE = const(512)
+_MOVES = const(3)  # redirections
 
 
 class FetchError(Exception):

@@ -2,16 +2,17 @@
 
 import select
 
+from micropython import const
 from usip import g711
 from usip.audio import Audio
 
 # DMA moves 256 samples at a time, a frame is 160 of them: in pieces of 32 samples both come out
 # even, so that a piece is there, or takes its place, whole or not at all.
-_PIECE = 64
+_PIECE = const(64)
 _PIECES = g711.FRAME // _PIECE
-_FRAMES = 4  # that wait on each side
-_IN = 4096  # octets of DMA: two buffers of 256 samples, each 8 octets on the wire
-_OUT = 1024
+_FRAMES = const(4)  # that wait on each side
+_IN = const(4096)  # octets of DMA: two buffers of 256 samples, each 8 octets on the wire
+_OUT = const(1024)
 
 
 class I2S(Audio):

@@ -6,13 +6,14 @@ import time
 import crash
 import report
 import slots
+from micropython import const
 from nic import Nic
 from sntp import Sntp
 
 WELL_MS = 60000  # of work with a network, after which a release has proven itself
 TRIAL_MS = 600000  # a release on trial that has not done so by then is given up
 SAFE_MS = 3600000  # so long safe mode lasts, before all is tried once more
-_PASS_MS = 100  # the slow part's pace
+_PASS_MS = const(100)  # the slow part's pace
 _CAUSES = {1: "power-on", 2: "hard", 3: "watchdog", 4: "deepsleep", 5: "soft"}
 _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
 

@@ -4,7 +4,7 @@ import time
 
 from micropython import const
 
-_KEYS = "123A456B789C*0#D"  # 4 columns; the last one is often not there
+_KEYS = const("123A456B789C*0#D")  # 4 columns; the last one is often not there
 _SETTLE_MS = const(20)
 _SEVERAL = const(-2)
 _NO = const(-1)

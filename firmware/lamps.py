@@ -2,7 +2,9 @@
 
 import time
 
-_SETTLE_MS = 20  # a contact bounces for less
+from micropython import const
+
+_SETTLE_MS = const(20)  # a contact bounces for less
 
 
 class Lamp:

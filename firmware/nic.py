@@ -2,10 +2,12 @@
 
 import time
 
-FIRST_WAIT_MS = 1000  # after a failure; doubles up to
-MOST_WAIT_MS = 30000
-PATIENCE_MS = 30000  # for a link that is there to get an address
-_TRIES = 10  # in a row that fail: then the radio is switched off and on
+from micropython import const
+
+_FIRST_WAIT_MS = const(1000)  # after a failure; doubles up to
+_MOST_WAIT_MS = const(30000)
+_PATIENCE_MS = const(30000)  # for a link that is there to get an address
+_TRIES = const(10)  # in a row that fail: then the radio is switched off and on
 
 
 class Nic:
@@ -28,7 +30,7 @@ class Nic:
         self._nic = None
         self._since = self._at = ticks.ticks_ms()
         self._trying = False
-        self._wait_ms = FIRST_WAIT_MS
+        self._wait_ms = _FIRST_WAIT_MS
         self._failed = 0  # in a row
         self.up = False
         self.address = ""
@@ -70,7 +72,7 @@ class Nic:
             self._network.STAT_GOT_IP,
         ):
             return self._fail(self._reason())
-        if self._ticks.ticks_diff(now, self._since) >= PATIENCE_MS:
+        if self._ticks.ticks_diff(now, self._since) >= _PATIENCE_MS:
             return self._fail("no link" if self._linkless() else "no address by DHCP")
         return False
 
@@ -131,7 +133,7 @@ class Nic:
         self.up = True
         self.address = self._nic.ifconfig()[0]
         self.state = "up"
-        self._wait_ms = FIRST_WAIT_MS
+        self._wait_ms = _FIRST_WAIT_MS
         self._failed = 0
         return True
 
@@ -142,7 +144,7 @@ class Nic:
         self.state = why
         self._failed += 1
         self._at = self._ticks.ticks_add(self._ticks.ticks_ms(), self._wait_ms)
-        self._wait_ms = min(2 * self._wait_ms, MOST_WAIT_MS)
+        self._wait_ms = min(2 * self._wait_ms, _MOST_WAIT_MS)
         if self._nic and self._wifi():
             try:
                 self._nic.disconnect()

@@ -1,8 +1,9 @@
 """What a device tells of itself: a line of key=value, HEP type 100, correlation id "uhep"."""
 
+from micropython import const
 from uhep import LOG, OUT
 
-_CID = b"uhep"
+_CID = const(b"uhep")
 
 
 def line(why, facts):

@@ -4,13 +4,14 @@ import time
 from random import getrandbits
 from struct import unpack_from
 
+from micropython import const
 from uhep.dns import Resolver
 
-_PORT = 123
-_ANSWER_MS = 2000
-_FAR_US = 1000000  # an answer that took longer is not used: its error is up to half of that
-_FIRST_MS = 2000  # after a failure; doubles up to
-_EVERY_MS = 1024000
+_PORT = const(123)
+_ANSWER_MS = const(2000)
+_FAR_US = const(1000000)  # an answer that took longer is not used: its error is up to half of that
+_FIRST_MS = const(2000)  # after a failure; doubles up to
+_EVERY_MS = const(1024000)
 _SINCE_1900 = 2208988800
 
 

@@ -19,10 +19,11 @@ from binascii import hexlify, unhexlify
 
 import slots
 from manifest import ManifestError, digest, entries, entry, folder, lines, number, sweep
+from micropython import const
 
 _HEAD = 160
-_MANIFEST = 24576
-_PREFIX = b"uhep release\n"
+_MANIFEST = const(24576)
+_PREFIX = const(b"uhep release\n")
 
 
 class UpdateError(ManifestError):

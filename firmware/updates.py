@@ -6,13 +6,16 @@ from random import getrandbits
 import slots
 from fetch import Fetch, FetchError
 from manifest import ManifestError
+from micropython import const
 from uhep.dns import Resolver
 from update import NotNewer, Update
 
 _FIRST_MS = 60000  # after the start
-_AGAIN_MS = 3600000  # after a failure, at the latest
-_ARCH = (None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp",
-         "xtensa", "xtensawin", "rv32imc", "rv64imc")  # fmt: skip
+_AGAIN_MS = const(3600000)  # after a failure, at the latest
+_ARCH = const((
+    None, "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa",
+    "xtensawin", "rv32imc", "rv64imc",
+))  # fmt: skip
 
 
 def arch():

@@ -2,10 +2,11 @@
 
 import struct
 
+from micropython import const
 from usip import g711
 from usip.audio import Audio
 
-_HEADER = 44
+_HEADER = const(44)
 
 
 class Wav(Audio):

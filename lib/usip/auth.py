@@ -6,10 +6,12 @@ Imported when somebody asks for credentials.
 import binascii
 import hashlib
 
+from micropython import const
+
 from usip import header, message, net
 
-_MAX_TRIES = 4  # of one request: two proxies, a stale nonce, one to spare
-_MAX_REALMS = 3
+_MAX_TRIES = const(4)  # of one request: two proxies, a stale nonce, one to spare
+_MAX_REALMS = const(3)
 
 
 def _hash(algorithm):

@@ -1,9 +1,11 @@
 """What a user agent does with the requests that come (RFC 3261 8.2, 12.2.2)."""
 
+from micropython import const
+
 from usip import header
 
-_IN_DIALOG = ("BYE", "INFO", "PRACK", "REFER", "UPDATE")
-_KNOWN = ("timer",)  # the option tags that Require may ask for
+_IN_DIALOG = const(("BYE", "INFO", "PRACK", "REFER", "UPDATE"))
+_KNOWN = const(("timer",))  # the option tags that Require may ask for
 
 
 class Inbound:

@@ -1,7 +1,9 @@
 """INFO within a call (RFC 6086): digits, in the two forms that are about."""
 
-_MS = 160
-_DIGITS = "0123456789*#ABCD"
+from micropython import const
+
+_MS = const(160)
+_DIGITS = const("0123456789*#ABCD")
 
 
 def received(call, server):

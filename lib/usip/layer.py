@@ -8,8 +8,8 @@ from usip.transaction import Server
 
 _MAX = const(16)
 _COOKIE = "z9hG4bK"
-_RETRY_AFTER_S = "5"
-_SAME = ("call-id", "from", "cseq")  # of an INVITE that has come on two ways
+_RETRY_AFTER_S = const("5")
+_SAME = const(("call-id", "from", "cseq"))  # of an INVITE that has come on two ways
 
 
 class Transactions:

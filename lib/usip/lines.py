@@ -4,6 +4,8 @@ A field that nobody touches leaves octet for octet as it came, folded, compact o
 message.py is for an end, which writes its messages itself.
 """
 
+from micropython import const
+
 from usip import header
 
 _LONG = {
@@ -15,7 +17,7 @@ _LONG = {
     "l": "content-length",
 }
 # A proxy takes these apart: here one value a line.
-_LISTS = ("via", "route")
+_LISTS = const(("via", "route"))
 
 
 class Lines:

@@ -1,8 +1,10 @@
 """The media of one line: what it offers and answers, and the stream that comes of it."""
 
+from micropython import const
+
 from usip import net, sdp
 
-_EVENT = 101  # our payload type for telephone-event; any other if the peer offers it
+_EVENT = const(101)  # our payload type for telephone-event; any other if the peer offers it
 
 
 class Media:

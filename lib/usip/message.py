@@ -1,9 +1,11 @@
 """SIP messages, and how they are written (RFC 3261 section 7)."""
 
+from micropython import const
+
 from usip import header
 
 # One string: a dict of so many small objects takes ten times the memory.
-_REASONS = (
+_REASONS = const(
     ",100=Trying,180=Ringing,183=Session Progress,200=OK,202=Accepted,400=Bad Request"
     ",405=Method Not Allowed,406=Not Acceptable,408=Request Timeout,415=Unsupported Media Type"
     ",416=Unsupported URI Scheme,420=Bad Extension,422=Session Interval Too Small"

@@ -9,7 +9,9 @@ import os
 import select
 import socket
 
-_BEGUN = (11, 36, 114, 115, 118, 119)  # what connect() says when it has begun; lwIP differs
+from micropython import const
+
+_BEGUN = const((11, 36, 114, 115, 118, 119))  # what connect() says when it has begun; lwIP differs
 
 
 def resolve(host, port):

@@ -3,18 +3,20 @@
 Tolerant: any case, compact names, folded lines, LF alone, a missing Content-Length.
 """
 
+from micropython import const
+
 from usip import header
 from usip.message import NEEDED, Message, find
 
-_COMPACT = (
+_COMPACT = const(
     ",b=referred-by,c=content-type,e=content-encoding,f=from,i=call-id,k=supported"
     ",l=content-length,m=contact,o=event,r=refer-to,s=subject,t=to,u=allow-events,v=via"
     ",x=session-expires,"
 )
 # These come as comma lists or one a line; a Message holds one a field.
-_LISTS = ("via", "route", "record-route", "contact")
+_LISTS = const(("via", "route", "record-route", "contact"))
 # Twice, it is not known what they say (RFC 4475 3.3.8).
-_ONCE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length")
+_ONCE = const(("from", "to", "call-id", "cseq", "max-forwards", "content-length"))
 
 
 class Bad(ValueError):

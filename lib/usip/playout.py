@@ -10,7 +10,7 @@ _SLOTS = const(16)  # packets that it can hold: 320 ms of 20 ms each
 _HEADER = const(12)
 _WINDOW = const(128)  # frames after which an adaptive buffer thinks again: 2.56 s
 _FADED = const(6)  # frames after which a repeated frame is silence
-_QUIET = b""  # stands for a packet that has no sound in it
+_QUIET = const(b"")  # stands for a packet that has no sound in it
 
 
 class Playout:

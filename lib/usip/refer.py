@@ -3,9 +3,11 @@
 Imported when a call is transferred.
 """
 
+from micropython import const
+
 from usip import header
 
-_SIPFRAG = "message/sipfrag;version=2.0"
+_SIPFRAG = const("message/sipfrag;version=2.0")
 
 
 class Transfer:

@@ -15,7 +15,7 @@ from usip.repeats import Repeats
 from usip.ways import PHONE, Refused, Ways
 
 _COOKIE = "z9hG4bK"
-_ROUTED = ("INVITE", "SUBSCRIBE", "REFER")  # begin a dialog, which is to stay on this way
+_ROUTED = const(("INVITE", "SUBSCRIBE", "REFER"))  # begin a dialog, which is to stay on this way
 _NEEDED = ("via", "from", "to", "call-id", "cseq")
 _REPEATS = const(16)
 

@@ -3,13 +3,15 @@
 What a stream can be: PCMU or PCMA, with or without telephone-event (RFC 4733).
 """
 
+from micropython import const
+
 from usip import header
 
 PCMU = 0
 PCMA = 8
 _NAMES = {PCMU: "pcmu/8000", PCMA: "pcma/8000"}
-_PTIME_MS = 20
-_WAYS = ("sendrecv", "sendonly", "recvonly", "inactive")
+_PTIME_MS = const(20)
+_WAYS = const(("sendrecv", "sendonly", "recvonly", "inactive"))
 _MIRROR = {"sendonly": "recvonly", "recvonly": "sendonly"}
 
 

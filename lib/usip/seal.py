@@ -3,7 +3,9 @@
 import binascii
 import hashlib
 
-_MARK = 4  # octets
+from micropython import const
+
+_MARK = const(4)  # octets
 
 
 class Seal:

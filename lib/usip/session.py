@@ -1,9 +1,11 @@
 """What changes within a call that stands: hold, re-INVITE and UPDATE (RFC 3261 14, RFC 3311)."""
 
+from micropython import const
+
 from usip import header, net
 
 _STATES_OVER = ("hanging up", "ended")
-_FATAL = (408, 481)  # 12.2.1.2: the dialog is gone
+_FATAL = const((408, 481))  # 12.2.1.2: the dialog is gone
 
 
 class Session:

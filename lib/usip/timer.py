@@ -3,9 +3,11 @@
 Imported when a session has one.
 """
 
+from micropython import const
+
 from usip import header
 
-_MOST_S = 86400
+_MOST_S = const(86400)
 
 
 class Timer:

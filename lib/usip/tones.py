@@ -3,12 +3,14 @@
 import math
 from array import array
 
+from micropython import const
+
 from usip import g711
 
-_RATE = 8000
+_RATE = const(8000)
 DTMF = "123A456B789C*0#D"
-_LOW = (697, 770, 852, 941)
-_HIGH = (1209, 1336, 1477, 1633)
+_LOW = const((697, 770, 852, 941))
+_HIGH = const((1209, 1336, 1477, 1633))
 
 
 def sine(peak):

