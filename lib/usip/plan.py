@@ -20,14 +20,14 @@ class Plan:
             self._entries.remove(entry)
 
     def poll(self):
-        """Does at most one thing that is due."""
-        if self._entries:  # a function of its own: its frame is too large for the stack
-            self._run()
+        """Does at most one thing that is due. What is not yet costs no memory."""
+        if self._entries:
+            self._run(self._clock.ticks_ms())
 
-    def _run(self):
-        now = self._clock.ticks_ms()
-        for entry in self._entries:
-            if self._clock.ticks_diff(now, entry[0]) >= 0:
-                self._entries.remove(entry)
-                entry[1]()
+    def _run(self, now):
+        at = 0
+        while at < len(self._entries):
+            if self._clock.ticks_diff(now, self._entries[at][0]) >= 0:
+                self._entries.pop(at)[1]()
                 return
+            at += 1

@@ -1,0 +1,118 @@
+"""What the ATA's own loop asks of the heap, by micropython.mem_total() on the unix port."""
+
+import os
+import subprocess
+
+from conftest import ROOT
+from peers.ports import free_block
+
+SCRIPT = """
+import sys
+import ata, device, micropython, signals
+from handset import Handset
+from hook import Hook
+from keypad import Keypad
+from usip import net, rtp
+from usip.audio import Echo
+from usip.tones import sine
+
+class Clock:
+    now = 0
+    def ticks_ms(self):
+        return self.now
+    def ticks_us(self):
+        return self.now * 1000
+    def ticks_add(self, a, b):
+        return a + b
+    def ticks_diff(self, a, b):
+        return a - b
+
+def asked(what):
+    def run(times):
+        for _ in range(times):
+            what()
+    run(50)
+    before = micropython.mem_total()
+    run(1)
+    once = micropython.mem_total()
+    run(1001)
+    return micropython.mem_total() - once - (once - before)
+
+sip, near, far, port = [int(each) for each in sys.argv[1:]]
+settings = device.validate({"personality": "ata", "sip_port": sip, "rtp_port": port})
+one = ata.Ata(settings, None, "127.0.0.1")
+print("idle", asked(one.poll))
+one.telephones[0].lift()
+one.telephones[1].lift()
+print("dialling", asked(one.poll))
+
+# Sound both ways, with a tone over it.
+clock = Clock()
+here, there = net.udp("127.0.0.1", near), net.udp("127.0.0.1", far)
+stream = rtp.Stream(here, net.ready(here), Echo(), clock)
+ear = Handset(Echo(), [stream], signals.table("e180"), sine(6000), clock)
+ear.lift()
+ear.attach(stream)
+
+class Agreed:
+    payload = codec = 0
+    event = None
+    sends = receives = True
+
+stream.start(net.resolve("127.0.0.1", far), Agreed)
+arrived = bytearray(b"\\x80" + bytes(171))
+back = net.resolve("127.0.0.1", near)
+
+def talk(seq=[0]):
+    seq[0] += 1
+    arrived[2] = seq[0] >> 8 & 255
+    arrived[3] = seq[0] & 255
+    there.sendto(arrived, back)
+    clock.now += 20
+    stream.poll()
+    ear.poll()
+
+talk()
+assert stream.latched
+there.sendto(arrived, back)
+before = micropython.mem_total()
+here.recv(512)
+print("recv", micropython.mem_total() - before)
+print("talk", asked(talk))
+ear.signal("waiting")
+print("waiting", asked(talk))
+print("played", stream.playout.played)
+
+# A hook and a keypad that nobody touches, and one key that is held.
+hook = Hook(None, settings, clock)
+hook._lies = hook._laid = False
+pressed = [1]
+pad = Keypad([lambda level: None] * 4, [lambda: 1, lambda: pressed[0]], lambda key: None, clock)
+def pins():
+    clock.now += 1
+    hook.poll()
+    pad.poll()
+print("pins", asked(pins))
+pressed[0] = 0
+print("held", asked(pins))
+"""
+
+
+def test_waiting_tones_and_sound_ask_for_nothing(micropython, tmp_path):
+    """Beside recv(), which has to: see test_phone_alloc.py."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    ports = [str(free_block(size)) for size in (2, 2, 2, 8)]
+    done = subprocess.run(
+        [micropython, "-X", "heapsize=1M", str(script), *ports],
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"},
+        capture_output=True,
+        text=True,
+    )
+    assert not done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    figures = {words[0]: int(words[1]) for words in lines if len(words) == 2}
+    for what in ("idle", "dialling", "pins", "held"):
+        assert figures[what] == 0, done.stdout
+    assert figures["recv"] >= 512 and figures["played"] > 1000
+    assert figures["talk"] == figures["waiting"] == 1000 * figures["recv"], done.stdout
