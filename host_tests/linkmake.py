@@ -12,6 +12,7 @@ from conftest import ROOT
 from uhep_tools.server import Server, in_thread
 
 LIB = ROOT / "lib"
+SHIM = ROOT / "host_tests" / "shim"
 SCRIPT = Path(__file__).parent / "device" / "link_sender.py"
 PATIENCE_S = 30
 
@@ -19,13 +20,26 @@ PATIENCE_S = 30
 class Sender:
     """link_sender.py at work; `statuses` and `stats` are there after wait()."""
 
-    def __init__(self, interpreter, count=100, every_ms=2, start=subprocess.Popen, **config):
-        """start: what to use for Popen, to run it elsewhere."""
+    def __init__(
+        self,
+        interpreter,
+        count=100,
+        every_ms=2,
+        start=subprocess.Popen,
+        last=0,
+        mode="",
+        **config,
+    ):
+        """last: so many packets are captured when a connection has broken, not before: what is
+        sent while nobody has noticed a break may be lost. mode: see link_sender.py.
+        start: what to use for Popen, to run it elsewhere.
+        """
         config = {"transport": "tcp", "queue_bytes": 262144, "capture_id": 2001} | config
         config = {"status_s": 0} | config
+        path = os.pathsep.join([str(LIB), str(SHIM)])
         self.process = start(
-            [interpreter, str(SCRIPT), str(count), str(every_ms)],
-            env={**os.environ, "MICROPYPATH": f"{LIB}:.frozen", "PYTHONPATH": str(LIB)},
+            [interpreter, str(SCRIPT), str(count), str(every_ms), str(last), mode],
+            env={**os.environ, "MICROPYPATH": f"{LIB}:.frozen", "PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -34,8 +48,8 @@ class Sender:
         self.process.stdin.write(json.dumps(config) + "\n")
         self.process.stdin.flush()
 
-    def wait(self):
-        output, _ = self.process.communicate(timeout=PATIENCE_S)
+    def wait(self, seconds=PATIENCE_S):
+        output, _ = self.process.communicate(timeout=seconds)
         lines = output.splitlines()
         assert lines and lines[-1].startswith("{"), output
         self.statuses, self.stats = lines[:-1], json.loads(lines[-1])
@@ -70,7 +84,15 @@ def account(store, stats, count):
     assert stats["captured"] == count and stats["waiting"] == 0
     assert stats["sent"] + stats["dropped"] == count
     assert stats["sent"] - stats["unconfirmed"] <= len(numbers) <= stats["sent"]
+    undisturbed(stats)
     return numbers
+
+
+def undisturbed(stats, flash=False):
+    """The call beside it went on: each packet of sound left in the turn in which it was due,
+    and no poll of the agent waited for anything. flash: but for a spool's files."""
+    assert stats["rtp_late"] == 0 and stats["rtp"] == (stats["turns"] + 19) // 20 > 0, stats
+    assert flash or stats["waits"] in (0, None), stats
 
 
 CPYTHON = sys.executable

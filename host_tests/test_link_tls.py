@@ -197,6 +197,7 @@ def test_reset(interpreter, store, files, after):
             interpreter,
             60,
             4,
+            last=10,
             capture_address=f"localhost:{proxy.port}",
             transport="tls",
             tls_ca=str(files / "ca.pem"),

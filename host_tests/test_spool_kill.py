@@ -211,7 +211,7 @@ def is_whole(path):
     if len(data) < 16:
         return False
     magic, crc, _, end, _ = struct.unpack_from(">4sIIHH", data)
-    return magic == b"uhS1" and 16 < end <= len(data) and crc == zlib.crc32(data[8:end])
+    return magic == b"uhS2" and 16 < end <= len(data) and crc == zlib.crc32(data[8:end])
 
 
 def spooled(micropython, folder):
@@ -228,7 +228,7 @@ def spooled(micropython, folder):
 def test_a_changed_block_is_not_sent(micropython, tmp_path):
     device, path, cut = spooled(micropython, tmp_path)
     data = bytearray(path.read_bytes())
-    data[data.index(b"HEP3", 20)] ^= 1
+    data[data.index(b"EP3", 20)] ^= 1
     path.write_bytes(data)
     got, stats = device.live()
     old, live = serials(got)
@@ -241,7 +241,7 @@ def test_a_changed_block_is_not_sent(micropython, tmp_path):
 def test_without_its_check_the_proof_fails(micropython, tmp_path):
     device, path, _ = spooled(micropython, tmp_path)
     data = bytearray(path.read_bytes())
-    data[data.index(b"HEP3", 20)] ^= 1
+    data[data.index(b"EP3", 20)] ^= 1
     path.write_bytes(data)
     with pytest.raises(HepError):
         device.live("trusting")

@@ -60,11 +60,11 @@ def test_another_littlefs_reads_it(micropython, tmp_path):
             continue
         assert len(block) == BLOCK
         magic, crc, seq, end, count = struct.unpack_from(">4sIIHH", block)
-        assert magic == b"uhS1" and crc == zlib.crc32(block[8:end])
+        assert magic == b"uhS2" and crc == zlib.crc32(block[8:end])
         at = 16
         records[seq] = []
         while at < end:
-            assert block[at : at + 4] == b"HEP3"
+            assert block[at : at + 4] == b"\2EP3"  # of class 2
             records[seq].append(int(block[at + 6 : at + 14]))
             at += int.from_bytes(block[at + 4 : at + 6], "big")
         assert at == end and len(records[seq]) == count

@@ -1,8 +1,13 @@
-"""Captures numbered lines and sends them over a real link: link_sender.py COUNT EVERY_MS
+"""A phone in a call, whose agent has a real link: link_sender.py COUNT EVERY_MS LAST [waits]
 
 Runs under MicroPython and CPython. The first line of its input is the configuration as JSON.
-Prints each status that the link has, a line each, and the agent's counters as JSON once
-nothing waits, or after 20 s without progress.
+Captures COUNT numbered lines, one every EVERY_MS; the LAST of them not before a connection has
+broken. Prints each status that the link has, a line each, and the agent's counters as JSON
+once nothing waits, or after 90 s without progress. With these:
+
+turns: of the phone's loop. rtp: packets of sound, one due every 20 turns. rtp_late: the most
+turns that one left after it was due. waits: how often a poll of the agent gave the processor
+away, as what waits does (Linux; else None). "waits": a poll that does.
 """
 
 import json
@@ -11,12 +16,66 @@ import time
 
 from uhep import LOG, OUT, Agent
 from uhep.port import ticks_diff, ticks_ms
+from usip import net
+from usip.audio import Audio
+from usip.rtp import Stream
 
-_PATIENCE_MS = 20000
+for name in ("ssl", "uhep.host", "uhep.dns"):  # which a poll would read from a file later
+    try:
+        __import__(name)
+    except ImportError:
+        pass
+
+_PATIENCE_MS = 90000
+_SWITCHES = "/proc/thread-self/status"
 
 
 def sleep_ms(ms):
     time.sleep(ms / 1000)
+
+
+def switches():
+    """How often the kernel had nothing to do for us."""
+    with open(_SWITCHES) as f:
+        text = f.read()
+    text = text[text.index("\nvoluntary_ctxt_switches:") + 25 :]
+    return int(text[: text.index("\n")])
+
+
+class Agreed:
+    host = "127.0.0.1"
+    port = 9
+    rtcp_port = payload = codec = 0
+    event = None
+    sends = receives = True
+
+
+class Talk:
+    """The sound of a call; its time are the turns of the loop, as milliseconds."""
+
+    def __init__(self):
+        self.turns = self.packets = self.late = 0
+        self.sock = net.udp("127.0.0.1", 0)
+        self.stream = Stream(self, lambda: False, Audio(), self)
+        self.stream.start(net.resolve("127.0.0.1", 9), Agreed)
+
+    def turn(self):
+        self.stream.poll()
+        self.turns += 1
+
+    def sendto(self, packet, peer):
+        self.late = max(self.late, self.turns - 20 * self.packets)
+        self.packets += 1
+        return self.sock.sendto(packet, peer)
+
+    def ticks_ms(self):
+        return self.turns
+
+    def ticks_add(self, a, b):
+        return a + b
+
+    def ticks_diff(self, a, b):
+        return a - b
 
 
 class Sender:
@@ -24,9 +83,21 @@ class Sender:
         self.agent = Agent(config)
         self.flow = self.agent.flow(("192.0.2.10", 5060), ("192.0.2.20", 5060), kind=LOG)
         self.status = None
+        self.talk = Talk()
+        self.waits = 0
+        try:
+            self.before = switches()
+        except OSError:
+            self.waits = None
 
-    def poll(self):
-        n = self.agent.poll()
+    def turn(self):
+        self.talk.turn()
+        if self.waits is None:
+            n = self.agent.poll()
+        else:
+            before = switches()
+            n = self.agent.poll()
+            self.waits += switches() - before
         if self.agent.link.status != self.status:
             self.status = self.agent.link.status
             print(self.status)
@@ -36,25 +107,46 @@ class Sender:
 
     def waiting(self):
         stats = self.agent.stats()
-        return stats["waiting"] or stats.get("copy_waiting")
+        return stats["waiting"] or stats.get("copy_waiting") or stats.get("spool_waiting")
 
-    def run(self, count, every_ms):
+    def broken(self):
+        stats = self.agent.stats()
+        return stats["errors"] or stats.get("copy_errors") or stats["connects"] > 1
+
+    def run(self, count, every_ms, last):
         for i in range(count):
+            while i >= count - last and not self.broken():
+                self.turn()
+                sleep_ms(1)
             line = b"%06d" % i + b"x" * 500
             self.agent.capture(self.flow, OUT, line, len(line), b"c1@192.0.2.10")
             began = ticks_ms()
             while ticks_diff(ticks_ms(), began) < every_ms:
-                self.poll()
+                self.turn()
                 sleep_ms(1)
         progress = ticks_ms()
         while self.waiting():
-            if self.poll():
+            if self.turn():
                 progress = ticks_ms()
             elif ticks_diff(ticks_ms(), progress) > _PATIENCE_MS:
                 break
             sleep_ms(1)
-        print(json.dumps(self.agent.stats()))
+        found = dict(self.agent.stats())
+        found["turns"] = self.talk.turns
+        found["rtp"] = self.talk.packets
+        found["rtp_late"] = self.talk.late
+        found["waits"] = self.waits
+        print(json.dumps(found))
         self.agent.close()
 
 
-Sender(json.loads(sys.stdin.readline())).run(int(sys.argv[1]), int(sys.argv[2]))
+sender = Sender(json.loads(sys.stdin.readline()))
+if "waits" in sys.argv[4:]:
+    poll = sender.agent.poll
+
+    def slow():
+        sleep_ms(2)
+        return poll()
+
+    sender.agent.poll = slow
+sender.run(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

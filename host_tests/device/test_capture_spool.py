@@ -23,8 +23,8 @@ def record(serial, size=60):
     return b"HEP3" + bytes((size >> 8, size & 255)) + b"%06d" % serial + bytes(size - 12)
 
 
-def put(s, serial, size=60):
-    return s.put(b"..." + record(serial, size), 3, size)
+def put(s, serial, size=60, kind=2):
+    return s.put(b"..." + record(serial, size), 3, size, kind)
 
 
 def take(s, most=9999):
@@ -43,6 +43,7 @@ def take(s, most=9999):
 
 
 def balance(s):
+    assert s.lost == sum(s.lost_by)
     assert s.found + s.spooled == s.sent + s.lost + s.waiting
     assert s.waiting >= 0
 
@@ -105,6 +106,70 @@ def test_the_oldest_block_makes_room():
         balance(s)
         # The rest in memory joins the blocks, which takes the room of one more.
         assert take(s) == list(range(12, 22)) and s.lost == 12
+        balance(s)
+
+
+def test_blocks_without_calls_make_room_first():
+    for reboot in (False, True):
+        with Flash() as flash:
+            s = spool(5)
+            # Whole blocks of class 3, 0, 2, 3 with some others, 1, of four records each.
+            for i, kind in enumerate(b"\3\3\3\3\0\0\0\0\2\2\2\2\0\0\1\3\0\1\1\1\3"):
+                put(s, i, 60, kind)
+            assert len(flash.files) == 5 and s.lost == 0
+            if reboot:
+                s = spool(5)  # the classes are in flash, too
+                put(s, 20, 60, 3)
+            for i in range(21, 32):
+                put(s, i, 60, 3)
+            assert s.lost_by == [5, 3, 0, 0]
+            put(s, 32, 60, 3)
+            assert s.lost_by == [5, 3, 4, 0]
+            balance(s)
+            # Now all have calls: first goes what has few, then the oldest. What has none, or
+            # few, is not written any more.
+            for i in range(33, 45):
+                put(s, i, 60, 3)
+            assert s.lost_by == [7, 4, 4, 9]
+            written = flash.written
+            for i in range(100, 140):
+                put(s, i, 60, i & 1)
+            assert s.lost_by[2:] == [4, 10] and flash.written == written
+            assert take(s) == list(range(24, 44))
+            balance(s)
+
+
+def test_a_block_that_was_begun_loses_only_the_rest():
+    with Flash():
+        s = spool(3)
+        for i, kind in enumerate(b"\0\1\2\0\3\3\3\3\3"):
+            put(s, i, 60, kind)
+        assert take(s, 2) == [0, 1]
+        for i in range(9, 14):
+            put(s, i, 60, 3)
+        assert s.lost_by == [1, 0, 1, 0] and s.sent == 2
+        for i in range(14, 17):
+            put(s, i, 60, 3)
+        assert take(s, 4) == [8, 9, 10, 11] and s.lost_by == [1, 0, 1, 4]
+        balance(s)
+        balance(s)
+
+
+def test_classes_of_records_that_are_given_up():
+    with Flash() as flash:
+        s = spool(8)
+        for i in range(13):
+            put(s, i, 60, i & 3)
+        assert put(s, 13, BLOCK, 1) and s.lost_by == [0, 1, 0, 0]  # too large
+        assert s.ready() == 0 and s.ready() == 60  # what was in memory has joined
+        put(s, 14)  # the block that was begun is put aside, with its first record as it was
+        assert s.ready() == 0 and s.ready() == 60
+        assert bytes(s.buf[s.at : s.at + 60]) == record(0)
+        s.done(1)
+        assert s.lost_by == [1, 1, 0, 0] and s.sent == 0
+        flash.files[PATH + ".1"] = b"x"
+        assert take(s) == [1, 2, 3, 8, 9, 10, 11, 12, 14]
+        assert s.lost_by == [2, 2, 1, 1]
         balance(s)
 
 
@@ -199,7 +264,7 @@ def test_garbage():
         good = flash.files[PATH + ".0"]
         noise = bytes([random.below(256) for _ in range(600)])
         bad = [good[:n] for n in range(0, 250, 7)]  # cut
-        bad += [b"", noise, good[:30] + noise, b"uhS1" + noise, bytes(BLOCK), b"\xff" * BLOCK]
+        bad += [b"", noise, good[:30] + noise, b"uhS2" + noise, bytes(BLOCK), b"\xff" * BLOCK]
         for i in range(len(bad)):
             flash.files["%s.%d" % (PATH, 20 + i)] = bad[i]
         others = {PATH + ".txt": b"1", PATH + ".007": b"2", PATH + ".": b"3", "/main.py": b"4"}

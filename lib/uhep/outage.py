@@ -11,12 +11,15 @@ _USED = const(6)
 _SIZE = const(7)
 _ZERO = const(24)
 
+_LOST = ("spool_lost_0", "spool_lost_1", "spool_lost_2", "spool_lost_3")
+
 
 class Outage:
     """Stands between the agent's `poll` and its link. `capture` never comes here.
 
     Nothing leaves and the ring is more than half full: the oldest records move to the spool,
-    down to that half, with at most one block written in a poll. The link is back: spooled
+    down to that half, with at most one block written in a poll, or are dropped, if it does not
+    want them. The link is back: spooled
     records go first, in order and `per_s` a second at most, and the ring waits, unless it is
     more than half full: then live packets go between. No record is cut by another one.
 
@@ -88,6 +91,10 @@ class Outage:
         d["spool_found"] = s.found
         d["spool_sent"] = s.sent
         d["spool_lost"] = s.lost
+        i = 0
+        while i < 4:
+            d[_LOST[i]] = s.lost_by[i]
+            i += 1
         d["spool_bad"] = s.bad
         d["spool_waiting"] = s.waiting
         d["spool_status"] = s.status
@@ -131,9 +138,7 @@ class Outage:
         # A spooled record was cut: once more, but lest it keeps all others back, no more.
         s = self.spool
         if self._cut == s.sent:
-            s.done()
-            s.sent -= 1
-            s.lost += 1
+            s.done(1)
         self._cut = s.sent
 
     def _save(self):
@@ -142,6 +147,16 @@ class Outage:
         st = ring.st
         seq = self.spool.seq
         while st[_USED] > self._mark and st[_AT] == st[_TAIL] and self.spool.seq == seq:
-            if not self.spool.put(ring.buf, st[_TAIL], st[_LEFT]):
+            if not self._move(ring, st):
                 break
+
+    def _move(self, ring, st):
+        # The oldest record; False: it stays.
+        kind = ring.kind()
+        if not self.spool.wants(kind):
+            ring.drop()
+        elif self.spool.put(ring.buf, st[_TAIL], st[_LEFT], kind):
             ring.pop()
+        else:
+            return False
+        return True

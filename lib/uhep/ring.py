@@ -155,6 +155,14 @@ class SendRing:
             self._slide(self.buf, at + n - 4, st[_HEAD] - at - n, -n)
             st[_HEAD] -= n
 
+    def kind(self):
+        """The class of the oldest record."""
+        return self.buf[self._slot(0)]
+
+    def drop(self):
+        """Lose the oldest record, and count it as evicted."""
+        self._drop(0, self.st[_TAIL])
+
     def rewind(self):
         """Send the oldest record from its first octet again (after a broken connection)."""
         st = self.st

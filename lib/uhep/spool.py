@@ -5,12 +5,12 @@ Each block is a file of its own, path.0, path.1 and so on, because littlefs copi
 block within one large file writes all that stands behind it anew, changing a small file
 writes that file. A block is:
 
-    0   4  "uhS1"
+    0   4  "uhS2"
     4   4  CRC-32 of all from octet 8 to the end of the records
     8   4  sequence number
    12   2  where the records end
    14   2  number of records
-   16      records: whole HEP packets, one behind the other
+   16      records: whole HEP packets, one behind the other; instead of its "H" the class
 """
 
 import os
@@ -20,7 +20,8 @@ from struct import pack_into, unpack_from
 from uhep.port import const
 
 _HEADER = const(16)
-_MAGIC = b"uhS1"
+_MAGIC = b"uhS2"
+_H = const(72)
 _FAULTS = (OSError, MemoryError)  # opening a file takes memory
 _ERRORS = {12: "ENOMEM", 28: "ENOSPC", 30: "EROFS"}  # not in every port's errno
 
@@ -38,27 +39,28 @@ def wrong(value):
 class Spool:
     """Records go in at one end (`put`) and come out at the other (`ready`, `done`), in order.
 
-    Memory: one block and some 40 octets for each block in flash, made here; opening a file
+    Memory: one block and some 70 octets for each block in flash, made here; opening a file
     takes what the file system takes. One buffer serves both ends: it is the block that is
     being filled, and later the one that is being sent.
 
     A block is written once, whole, and removed when its last record was sent. A power cut
     loses the block that is being filled. A reset while a block is being sent sends the whole
-    block again after it. In a full ring the oldest block makes room. What can not be written
-    switches writing off for good, says so in `status`, and raises nothing; what is in flash
-    already is sent all the same.
+    block again after it. In a full ring a block makes room whose highest class is the lowest,
+    of several one that is mostly of lower ones, of several the oldest; that may be the one
+    that was to be written. What can not be written switches writing off for good, says so in
+    `status`, and raises nothing; what is in flash already is sent all the same.
 
     status: "ok", or why nothing is written any more: "off:ENOSPC", "off:EROFS",
     "off:ENOMEM", or "off:" and another errno
     waiting: records that are here
     spooled, sent, lost: records put in, sent, and lost: to make room, as larger than a block,
-    or unreadable; bad: blocks that were cut, changed, or not ours.
+    or unreadable; lost_by: these by class. bad: blocks that were cut, changed, or not ours.
     seq: number of the next block. found: records that were in flash at the start;
     found + spooled = sent + lost + waiting.
     """
 
     def __init__(self, path, blocks, block=4096):
-        """path: of the files, without number; blocks: how many; block: octets, 32 to 32768.
+        """path: of the files, without number; blocks: how many; block: octets, 32 to 16384.
 
         Reads what an earlier run has left there. Raises no OSError.
         """
@@ -67,17 +69,32 @@ class Spool:
         self.buf = bytearray(block)
         self.status = "ok"
         self.waiting = self.spooled = self.sent = self.lost = self.bad = 0
+        self.lost_by = [0, 0, 0, 0]
         self.at = self.end = _HEADER  # in buf: the next record, and where records end
-        self._count = 0  # records in buf, while it is being filled
+        self._kinds = bytearray(4)  # records in buf by class, while it is being filled
+        self._class = 0  # of the record that is ready
         self._sending = False  # buf is a copy of the oldest block in flash
         self._from = _HEADER  # where the oldest block in flash goes on, if it was begun
-        self._queue = []  # [slot, records not sent] of each block in flash, oldest first
+        self._queue = []  # (slot, records not sent by class) of blocks in flash, oldest first
         self.seq = 0
         self._recover()
         self.found = self.waiting
 
-    def put(self, buf, at, n):
-        """Take the record of n octets at buf[at]; may write a block. False: status is not "ok"."""
+    def wants(self, kind):
+        """Whether a record of this class is worth its room.
+
+        Of class 0 and 1 it is until half of the blocks are in flash, of class 2 until three
+        quarters; then only if nothing of a higher class is there.
+        """
+        if kind == 3 or 4 * len(self._queue) < (2 + kind // 2) * self.blocks:
+            return True
+        return not max([max(kinds[kind + 1 :]) for _, kinds in self._queue])
+
+    def put(self, buf, at, n, kind=2):
+        """Take the record of n octets at buf[at], of class `kind`; may write a block.
+
+        False: status is not "ok".
+        """
         if self.status != "ok":
             return False
         if self._sending:
@@ -85,12 +102,14 @@ class Spool:
             self._empty()
         if n > len(self.buf) - _HEADER:
             self.lost += 1
+            self.lost_by[kind] += 1
         else:
             if self.end + n > len(self.buf) and not self.store():
                 return False
             pack_into("%ds" % n, self.buf, self.end, buf[at : at + n])
+            self.buf[self.end] = kind
             self.end += n
-            self._count += 1
+            self._kinds[kind] += 1
             self.waiting += 1
         self.spooled += 1
         return True
@@ -99,12 +118,15 @@ class Spool:
         """Write the block that is being filled. False: it could not be, and stays in memory."""
         if self.status != "ok":
             return False
-        slot = self.seq % self.blocks
-        for i in range(len(self._queue)):
-            if self._queue[i][0] == slot:
-                self._lose(i)
-                break
-        pack_into(">4sIIHH", self.buf, 0, _MAGIC, 0, self.seq, self.end, self._count)
+        slot = self._room()
+        if slot is None:
+            self._forget(self._kinds)
+            self._empty()
+            return True
+        if self.at < self.end and self.buf[self.at] == _H:
+            self.buf[self.at] = self._class
+        n = sum(self._kinds)
+        pack_into(">4sIIHH", self.buf, 0, _MAGIC, 0, self.seq, self.end, n)
         pack_into(">I", self.buf, 4, self._crc(self.end))
         try:
             with open(self.path + str(slot), "wb") as f:
@@ -115,10 +137,21 @@ class Spool:
             return False
         if self.at > _HEADER:  # only if it is the oldest, see ready
             self._from = self.at
-        self._queue.append([slot, self._count])
+        self._queue.append((slot, self._kinds))
         self.seq += 1
+        self._kinds = bytearray(4)
         self._empty()
         return True
+
+    def _room(self):
+        # The number of the file that is written next. None: all others are worth more.
+        if len(self._queue) < self.blocks:
+            used = [slot for slot, _ in self._queue]
+            return min([i for i in range(self.blocks) if i not in used])
+        least = min(self._queue, key=lambda block: _worth(block[1]))
+        if _worth(least[1]) > _worth(self._kinds):
+            return None
+        return self._lose(self._queue.index(least))
 
     def ready(self):
         """Length of the oldest record, which is in `buf` at `at`; 0: there is none, or not yet.
@@ -132,17 +165,25 @@ class Spool:
                     return 0
             elif not self._fetch():
                 return 0
-        return self._length() if self.at < self.end else 0
+        return self._begin() if self.at < self.end else 0
 
-    def done(self):
-        """The record that is ready was sent: on to the next one."""
+    def _begin(self):
+        if self.buf[self.at] != _H:
+            self._class = self.buf[self.at]
+            self.buf[self.at] = _H
+        return self._length()
+
+    def done(self, lost=0):
+        """The record that is ready was sent, or is given up: on to the next one."""
         self.at += self._length()
-        self.sent += 1
+        self.sent += 1 - lost
+        self.lost += lost
+        self.lost_by[self._class] += lost
         self.waiting -= 1
         if self._sending:
-            self._queue[0][1] -= 1
+            self._queue[0][1][self._class] -= 1
         else:
-            self._count -= 1
+            self._kinds[self._class] -= 1
         if self.at == self.end:
             if self._sending:
                 self._remove(self._pop(0))
@@ -156,7 +197,6 @@ class Spool:
 
     def _empty(self):
         self.at = self.end = _HEADER
-        self._count = 0
         self._sending = False
 
     def _pop(self, i):
@@ -166,10 +206,16 @@ class Spool:
         return self._queue.pop(i)[0]
 
     def _lose(self, i):
-        n = self._queue[i][1]
-        self.lost += n
-        self.waiting -= n
-        self._pop(i)
+        self._forget(self._queue[i][1])
+        return self._pop(i)
+
+    def _forget(self, kinds):
+        # Records that are lost, by class.
+        for i in range(4):
+            self.lost += kinds[i]
+            self.lost_by[i] += kinds[i]
+            self.waiting -= kinds[i]
+            kinds[i] = 0
 
     def _fetch(self):
         slot = self._queue[0][0]
@@ -183,18 +229,27 @@ class Spool:
         return True
 
     def _load(self, slot):
-        # Read a block into buf: (sequence number, end, count). None: it is no good, and removed.
+        # Read a block into buf: (sequence number, end, records by class). None: it is no good,
+        # and removed.
         try:
             with open(self.path + str(slot), "rb") as f:
                 n = f.readinto(self.buf)
         except _FAULTS:
             self.bad += 1  # stays: the next run may be able to read it
             return None
-        magic, crc, seq, end, count = unpack_from(">4sIIHH", self.buf)
+        magic, crc, seq, end, _ = unpack_from(">4sIIHH", self.buf)
         if magic == _MAGIC and _HEADER < end <= n and crc == self._crc(end):
-            return seq, end, count
+            return seq, end, self._count(end)
         self.bad += 1
         self._remove(slot)
+
+    def _count(self, end):
+        kinds = bytearray(4)
+        self.at = _HEADER
+        while self.at < end:
+            kinds[self.buf[self.at] & 3] += 1
+            self.at += self._length() or end
+        return kinds
 
     def _recover(self):
         folder, slash, name = self.path.rpartition("/")
@@ -208,10 +263,11 @@ class Spool:
                         found.append((head[0], int(slot), head[2]))
         except _FAULTS as e:
             self._off(e)
-        for seq, slot, count in sorted(found):
-            self._queue.append([slot, count])
-            self.waiting += count
+        for seq, slot, kinds in sorted(found):
+            self._queue.append((slot, kinds))
+            self.waiting += sum(kinds)
             self.seq = seq + 1
+        self._empty()
 
     def _remove(self, slot):
         try:
@@ -223,3 +279,11 @@ class Spool:
         if self.status == "ok":
             code = e.args[0] if isinstance(e, OSError) and e.args else 12
             self.status = "off:" + _ERRORS.get(code, str(code))
+
+
+def _worth(kinds):
+    # Of a block: by the highest class in it, and whether half of it or more are of that.
+    n = 3
+    while n and not kinds[n]:
+        n -= 1
+    return 2 * n + (2 * kinds[n] >= sum(kinds))
