@@ -152,9 +152,9 @@ class Outage:
 
     def _move(self, ring, st):
         # The oldest record; False: it stays.
-        kind = ring.kind()
+        kind = ring.buf[st[_TAIL] - 1]
         if not self.spool.wants(kind):
-            ring.drop()
+            ring.drop(st[_TAIL])
         elif self.spool.put(ring.buf, st[_TAIL], st[_LEFT], kind):
             ring.pop()
         else:

@@ -124,7 +124,7 @@ class SendRing:
             if self.buf[st[_TAIL] - 1] == c:
                 at = st[_TAIL]
         if at:
-            self._drop(at)
+            self.drop(at)
         return at > 0
 
     def _oldest(self, c):
@@ -137,7 +137,8 @@ class SendRing:
             n -= 1
         return at if n else 0
 
-    def _drop(self, at):
+    def drop(self, at):
+        """Lose the record at `at`, and count it as evicted."""
         st = self.st
         if self.lost:
             self.lost(at)
@@ -154,14 +155,6 @@ class SendRing:
         else:
             self._slide(self.buf, at + n - 4, st[_HEAD] - at - n, -n)
             st[_HEAD] -= n
-
-    def kind(self):
-        """The class of the oldest record."""
-        return self.buf[self._slot(0)]
-
-    def drop(self):
-        """Lose the oldest record, and count it as evicted."""
-        self._drop(0, self.st[_TAIL])
 
     def rewind(self):
         """Send the oldest record from its first octet again (after a broken connection)."""
