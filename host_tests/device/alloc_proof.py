@@ -645,7 +645,7 @@ def two():
 
 def bad_object():
     def step():
-        bytes(600)
+        bytes(60)
 
     return step
 
