@@ -33,11 +33,24 @@ def test_power_cuts(micropython, cases):
     assert told["cuts"] == n and told["came"] > 10 * n
 
 
-def test_wear(micropython):
+@pytest.fixture(scope="module")
+def without_cuts(micropython):
+    return run(micropython, 0)
+
+
+def test_wear(without_cuts):
     """What README.md of lib/uhep states."""
-    wear = run(micropython, 0)["wear"]
+    wear = without_cuts["wear"]
     assert wear["octets"] > 1000000
     assert 1.0 < wear["written"] < 1.15 and 1.0 < wear["erased"] < 1.15
+
+
+@pytest.mark.parametrize("which, says", [("full", "off:ENOSPC"), ("read-only", "off:EROFS")])
+def test_flash_that_takes_no_more(without_cuts, which, says):
+    """It is switched off and says why; what is in flash and in memory is sent all the same."""
+    status, took, sent = without_cuts[which]
+    assert status == says and took < 10
+    assert len(sent) == len(set(sent)) and set(range(12)) < set(sent)
 
 
 def test_another_littlefs_reads_it(micropython, tmp_path):

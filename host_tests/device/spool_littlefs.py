@@ -1,7 +1,8 @@
 """The spool on littlefs as on a board, in flash that loses power: micropython ... CUTS [IMAGE]
 
-Prints one JSON object: cuts, records that came back, and the wear without cuts. IMAGE: a file
-for the flash as the last cut has left it.
+Prints one JSON object: cuts, records that came back, the wear without cuts, and what a spool
+says of flash that is full or read-only: [status, records it took, serial numbers it sent].
+IMAGE: a file for the flash as the last cut has left it.
 """
 
 import json
@@ -125,6 +126,42 @@ def wear():
     }
 
 
+def filled(flash):
+    # But for a few octets; the spool had three blocks before.
+    try:
+        with open("/flash/big", "w") as f:
+            while True:
+                f.write("x" * 500)
+                f.flush()
+    except OSError:
+        pass
+
+
+def read_only(flash):
+    vfs.umount("/flash")
+    fs = vfs.VfsLfs2(flash, readsize=32, progsize=32, lookahead=32)
+    vfs.mount(fs, "/flash", readonly=True)
+
+
+def trouble(spoil):
+    flash = formatted()
+    spool = Spool("/flash/uhep.spool", BLOCKS)
+    serial = 0
+    while spool.seq < 3:
+        put(spool, serial)
+        serial += 1
+    spoil(flash)
+    took = [put(spool, i) for i in range(serial, serial + 100)]
+    assert spool.spooled == serial + sum(took)
+    told = [spool.status, sum(took), take(spool)]
+    assert spool.spooled == spool.sent + spool.lost and spool.waiting == 0
+    vfs.umount("/flash")
+    return told
+
+
 n = int(sys.argv[1])
 image = sys.argv[2] if len(sys.argv) > 2 else None
-print(json.dumps({"cuts": n // 3 * 3, "came": cuts(n, image), "wear": wear()}))
+told = {"cuts": n // 3 * 3, "came": cuts(n, image), "wear": wear()}
+told["full"] = trouble(filled)
+told["read-only"] = trouble(read_only)
+print(json.dumps(told))
