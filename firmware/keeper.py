@@ -147,38 +147,16 @@ class Keeper:
             self.agent.clock.set(sec, us)
 
     def _boot_report(self):
-        import gc
+        import started
 
         self._reported = True
-        running, _, left = slots.state()
-        release = slots.version()
-        facts = [
-            ("version", release),
-            ("slot", running or "-"),
-            ("reset", self.cause),
-            ("board", self._board.get("id", "?")),
-            ("micropython", ".".join([str(n) for n in sys.implementation[1][:3]])),
-            ("personality", "safe" if self.safe else self._settings["personality"]),
-            ("address", self.nic.address),
-            ("tries", self.nic.tries),
-            ("network_ms", self._ticks.ticks_diff(self._ticks.ticks_ms(), self._born)),
-            ("time", self.sntp.status if self._settings["ntp"] else "off"),
-            ("rtt_us", self.sntp.rtt_us),
-            ("heap", gc.mem_free()),
-            ("crashes", crash.count()),
-        ]
-        if left is not None:
-            facts.append(("trial", left))
-        if slots.failed():
-            facts.append(("failed", slots.version_of("b" if running == "a" else "a")))
-        self.report("boot", facts)
-        text = crash.last()
-        if text:
-            self.report("crash", [("count", crash.count()), ("text", text)])
-        put = getattr(self.agent, "status_put", None)
-        if put:
-            put("reset", self.cause)
-            put("version", release)
+        started.tell(
+            self,
+            self._settings,
+            self._board,
+            self._ticks.ticks_diff(self._ticks.ticks_ms(), self._born),
+        )
+        sys.modules.pop("started", None)  # it is told once
 
     def _health(self, now):
         if self._well_at is not None and not self.safe:

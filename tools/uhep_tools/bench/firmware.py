@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from uhep_tools.bench import goals, machine
+from uhep_tools.bench import goals, machine, mpy
 from uhep_tools.board import release
 from uhep_tools.sim import ROOT
 
@@ -22,7 +22,9 @@ def measure(names: list[str] | None = None) -> dict:
     """{"flash": octets by package, "heap": {personality: parts}, "left_out"}. Raises BenchError.
 
     The heap is that of the 32-bit WebAssembly build, whose objects have an ESP32's size: modules
-    loaded from .mpy files of bytecode, no socket opened, no call up.
+    loaded from .mpy files of bytecode, no socket opened, no call up. `frozen` estimates what agent
+    and personality take where all modules are part of the firmware (boards/*/manifest.py): without
+    bytecode, constants and names.
     """
     absent = machine.wasm_absent()
     return {
@@ -43,22 +45,28 @@ def _flash() -> dict:
 def _heaps(names: list[str]) -> dict:
     with TemporaryDirectory() as folder:
         release.compile_plain(Path(folder))
-        empty, agent, board = (_heap(folder, stages, "phone") for stages in range(3))
-        found = {}
-        for name in names:
-            whole = _heap(folder, 3, name)
-            parts = dict(zip(_PARTS, (agent - empty, board - agent, whole - board), strict=True))
-            held = parts["agent"] + parts["personality"]
-            found[name] = {
-                **parts,
-                "sum": sum(parts.values()),
-                "held": {"octets": held},
-            }
-            if name in _GOALS:
-                found[name]["held"] |= goals.against(_GOALS[name], held)
-        return found
+        return {name: _heap(Path(folder), name) for name in names}
 
 
-def _heap(folder: str, stages: int, personality: str) -> int:
-    names = {"stages": stages, "personality": personality}
-    return machine.wasm(Path(folder), "boot_heap.py", names)["heap_octets"]
+def _heap(folder: Path, personality: str) -> dict:
+    names = {"stages": len(_PARTS) + 1, "personality": personality}
+    stages = machine.wasm(folder, "boot_heap.py", names)["stages"]
+    octets = [stage["heap_octets"] for stage in stages]
+    parts = {name: octets[i + 1] - octets[i] for i, name in enumerate(_PARTS)}
+    held = {"octets": parts["agent"] + parts["personality"]}
+    frozen = [stage["heap_octets"] - _in_flash(folder, stage) for stage in stages]
+    held["frozen"] = frozen[1] - frozen[0] + frozen[3] - frozen[2]
+    if personality in _GOALS:
+        held |= goals.against(_GOALS[personality], held["octets"])
+    return {**parts, "sum": sum(parts.values()), "held": held}
+
+
+def _in_flash(folder: Path, stage: dict) -> int:
+    # What would not be on the heap, were the modules frozen into the firmware: an estimate.
+    octets = stage["name_octets"]
+    for name in stage["modules"]:
+        path = folder / name.replace(".", "/")
+        for file in path.with_suffix(".mpy"), path / "__init__.mpy":
+            if file.exists():
+                octets += mpy.loaded(file.read_bytes())
+    return octets

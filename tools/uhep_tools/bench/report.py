@@ -193,12 +193,14 @@ def _firmware_heap(heap: dict) -> Table:
     table = Table(
         title="Octets of heap after the start, 32-bit build",
         title_justify="left",
-        caption="agent: with a ring of 8 KB; board: network, time, watchdog; own: the rest",
+        caption="agent: with a ring of 8 KB; board: network, time, watchdog; own: the rest; "
+        "frozen: agent + own with all modules in the firmware, an estimate",
         caption_justify="left",
     )
     for name in ("", "agent", "board", "own", "sum", "agent + own", "goal"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     table.add_column("")
+    table.add_column("frozen", justify="right")
     for name, parts in heap.items():
         held = parts["held"]
         table.add_row(
@@ -207,6 +209,7 @@ def _firmware_heap(heap: dict) -> Table:
             f"{held['octets']:,}",
             f"{held['goal']:,}" if "goal" in held else "",
             _mark(held) if "goal" in held else "",
+            f"{held['frozen']:,}",
         )
     return table
 
