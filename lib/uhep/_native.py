@@ -417,8 +417,9 @@ def capture(self, flow, way, buf, n, cid=None):
 
 
 @micropython.native
-def begins(st, buf, n):
-    return scan(0, n, 0, buf, st, -2) >= 0
+def begins(self, buf, n):
+    # Whether the n octets of buf begin as a SIP message does.
+    return scan(0, n, 0, buf, self._st, -2) >= 0
 
 
 @micropython.native

@@ -55,7 +55,7 @@ def _method(b, n, i):
     k = 0
     while m < 15:
         e = i
-        while e < n and b[e] == _METHODS[k] and b[e] > 32:
+        while e < n and b[e] == _METHODS[k] > 32:
             e += 1
             k += 1
         if _METHODS[k] == 32 and (e >= n or b[e] <= 32):
@@ -65,45 +65,36 @@ def _method(b, n, i):
     return m
 
 
-def _version(b, n, i):
-    # Whether the line at i begins a request of whatever method.
-    e = b.find(b"\n", i, n)
-    if e < 0:
-        e = n
-    n = b.find(b" ", i, e)
-    return n > i and b.find(b":", i, n) < 0 and b.find(b" SIP/", n, e) > 0
-
-
-def _status(b, n, i):
-    while i < n and b[i] > 32:
-        i += 1
-    while i < n and b[i] == 32:
-        i += 1
-    k = 0
-    while i < n and 48 <= b[i] <= 57 and k < 1000:
-        k = k * 10 + b[i] - 48
-        i += 1
-    return k if 100 <= k <= 999 else 999
-
-
 def _start(b, n, st):
-    # Reads the start line; where it begins.
+    # Reads the start line; where it has come to.
     i = 0
     while i < n and b[i] <= 13:
         i += 1
-    st[_METHOD] = st[_STATUS] = 0
     if i + 4 <= n and b.find(b"SIP/", i, i + 4) == i:
-        st[_STATUS] = _status(b, n, i)
-    else:
-        st[_METHOD] = _method(b, n, i)
-        if st[_METHOD] == 15 and not _version(b, n, i):
+        while i < n and b[i] > 32:
+            i += 1
+        while i < n and b[i] == 32:
+            i += 1
+        k = 0
+        while i < n and 48 <= b[i] <= 57 and k < 1000:
+            k = k * 10 + b[i] - 48
+            i += 1
+        st[_STATUS] = k if 100 <= k <= 999 else 999
+        return i
+    st[_METHOD] = _method(b, n, i)
+    if st[_METHOD] == 15:
+        # A request of whatever method, if a version is named.
+        k = b.find(b"\n", i, n)
+        if k >= 0:
+            n = k
+        k = b.find(b" ", i, n)
+        if k <= i or b.find(b":", i, k) >= 0 or b.find(b" SIP/", k, n) < 0:
             st[_METHOD] = 0
     return i
 
 
-def _colon(b, n, i):
-    # Where the colon of a Call-ID header stands whose name may begin at i; below 0: of a CSeq
-    # header; or 0.
+def _line(b, n, i, st):
+    # Takes what is not known yet from the line at i: the Call-ID, or from CSeq the method.
     k = 0
     e = 7
     if b[i] | 0x20 == 0x69:
@@ -115,33 +106,22 @@ def _colon(b, n, i):
     while k < e and i < n and b[i] > 13 and b[i] | 0x20 == _NAME[k]:
         i += 1
         k += 1
-    if k < e:
-        return 0
+    if k < e or (st[_IDS] >= 0 if e == 7 else st[_METHOD] or not st[_STATUS]):
+        return
     while i < n and b[i] in (32, 9):
         i += 1
     if i >= n or b[i] != 58:
-        return 0
-    return i if e == 7 else -i
-
-
-def _value(b, n, i, top):
-    # Where a value begins: behind white space, folds, and digits up to `top`.
-    while i < n and (b[i] <= 32 or 48 <= b[i] <= top):
+        return
+    # The value: behind white space, folds, and the digits of a CSeq.
+    i += 1
+    while i < n and (b[i] <= 32 or e > 7 and 48 <= b[i] <= 57):
         if b[i] == 10 and (i + 1 == n or b[i + 1] not in (32, 9)):
             break
         i += 1
-    return i
-
-
-def _line(b, n, i, st):
-    # Takes what is not known yet from the line at i.
-    k = _colon(b, n, i)
-    if k < 0 and st[_STATUS] and not st[_METHOD]:
-        i = _value(b, n, 1 - k, 57)
+    if e > 7:
         st[_METHOD] = _method(b, n, i)
-    if k <= 0 or st[_IDS] >= 0:
         return
-    st[_FOUND] = k = i = _value(b, n, k + 1, 0)
+    st[_FOUND] = k = i
     while i < n and b[i] >= 32:
         i += 1
     while i > k and b[i - 1] <= 32:
@@ -149,49 +129,40 @@ def _line(b, n, i, st):
     st[_IDS] = i - k
 
 
-def _header(b, n, st):
-    # Looks for what is not known: the Call-ID, and a response's method.
-    i = _start(b, n, st)
-    while st[_IDS] < 0 or st[_STATUS] and not st[_METHOD]:
-        i = b.find(b"\n", i, n) + 1
-        if not 0 < i < n or b[i] in (13, 10):
-            break
-        _line(b, n, i, st)
-
-
-def _rank(m, status):
-    # The class of a message by its method.
-    if not 0 < m < 7:
-        return 2
-    if m > 4:
-        return 0
-    return 2 if 0 < status < 200 else 3
-
-
 def scan(b, n, st, mode):
     # What the n octets of b are, into the state array. False: no SIP, and the flow takes no
     # other. Before, st[_IDS]: octets of a correlation id that is known; -1: the Call-ID.
-    st[_FOUND] = 0
+    st[_FOUND] = st[_METHOD] = st[_STATUS] = 0
     if mode < 0:
-        _header(b, max(n, 0), st)
-        if mode < -1 and not st[_METHOD] and not st[_STATUS]:
+        n = max(n, 0)
+        i = _start(b, n, st)
+        while st[_IDS] < 0 or st[_STATUS] and not st[_METHOD]:
+            i = b.find(b"\n", i, n) + 1
+            if not 0 < i < n or b[i] in (13, 10):
+                break
+            _line(b, n, i, st)
+        i = st[_METHOD]
+        if mode < -1 and not i and not st[_STATUS]:
             return False
-        mode = _rank(st[_METHOD], st[_STATUS])
-    else:
-        st[_METHOD] = st[_STATUS] = 0
+        mode = 2
+        if 0 < i < 7 and not (i < 5 and 0 < st[_STATUS] < 200):
+            mode = 3 if i < 5 else 0
     st[_CLASS] = mode
     st[_IDS] = min(max(st[_IDS], 0), 255)
     return True
 
 
-def _place(st, n):
-    # Where a record goes that needs n octets; -1: no room; -2: larger than the ring.
-    if n + _BEGIN > st[_SIZE]:
+def _place(st, ring, total):
+    # Where a record of `total` octets goes, with the books kept; -1: no room; -2: larger
+    # than the ring.
+    n = total + _SLACK
+    end = st[_SIZE]
+    if n + _BEGIN > end:
         return -2
     at = st[_HEAD]
-    end = st[_SIZE]
     if not st[_COUNT]:
         st[_TAIL] = st[_AT] = at = _BEGIN
+        st[_LEFT] = total
     elif at <= st[_TAIL]:
         end = st[_TAIL]
     elif at + n > end:
@@ -199,7 +170,19 @@ def _place(st, n):
         if n + _BEGIN <= end:
             st[_END] = at
         at = _BEGIN
-    return at if at + n <= end else -1
+    if at + n > end:
+        return -1
+    st[_NEW] = at
+    ring[at - 1] = st[_CLASS]
+    st[_NUMBER + st[_CLASS]] += 1
+    n = total + 7 & -4
+    st[_HEAD] = at + n
+    st[_USED] += n
+    st[_PEAK_BYTES] = max(st[_PEAK_BYTES], st[_USED])
+    st[_COUNT] += 1
+    st[_PEAK_RECORDS] = max(st[_PEAK_RECORDS], st[_COUNT])
+    st[_QUEUED] = (st[_QUEUED] + 1) & _WRAP
+    return at
 
 
 def slide(r, at, n, by):
@@ -214,39 +197,24 @@ def slide(r, at, n, by):
         n -= 1
 
 
-def _room(st, ring, total, n):
-    # The same for a packet of `total` octets, with the books kept.
-    n = _place(st, total + _SLACK) if n > 0 else -2
-    if n < 0:
-        return n
-    if not st[_COUNT]:
-        st[_LEFT] = total
-    st[_NEW] = n
-    ring[n - 1] = st[_CLASS]
-    st[_NUMBER + st[_CLASS]] += 1
-    total = total + 7 & -4
-    st[_HEAD] = n + total
-    st[_USED] += total
-    st[_PEAK_BYTES] = max(st[_PEAK_BYTES], st[_USED])
-    st[_COUNT] += 1
-    st[_PEAK_RECORDS] = max(st[_PEAK_RECORDS], st[_COUNT])
-    st[_QUEUED] = (st[_QUEUED] + 1) & _WRAP
-    return n
-
-
 def _stamp(st, r, at):
     pack_into(">HH", r, at + 42, st[_HI], st[_LO])
     pack_into(">I", r, at + 52, st[_US])
 
 
+def _chunk(r, at, kind, n):
+    # The header of a chunk of n octets; where these go.
+    pack_into(">IH", r, at, kind, n + 6)
+    return at + 6
+
+
 def _correlate(self, at):
     # The correlation id's chunk at `at`.
+    r = self._ring
+    b = self._source
+    i = self._st[_FOUND]
     n = self._st[_IDS]
-    _chunk(self._ring, at, 17, n)
-    return _copy(self._ring, at + 6, self._source, self._st[_FOUND], n)
-
-
-def _copy(r, at, b, i, n):
+    at = _chunk(r, at, 17, n)
     n += at
     while at < n:
         r[at] = b[i]
@@ -258,56 +226,38 @@ def _copy(r, at, b, i, n):
 def _frame(self, n):
     # All of a record but the payload. Where that goes; -1: no room; -2: larger than the
     # ring, or nothing; -3: the collector does not take this kind.
+    st = self._st
+    r = self._ring
     at = self._flow.fixed
     if not at:
         return -3
-    total = _clip(self, at, n)
-    n = _room(self._st, self._ring, total, n)
-    if n < 0:
-        return n
-    self.clock.tick(1)
-    pack_into(self._flow.form, self._ring, n, self._head)
-    pack_into(">H", self._ring, n + 4, total)
-    if not self._st[_ZERO]:
-        _stamp(self._st, self._ring, n)
-    at += n
-    if self._st[_IDS]:
-        at = _correlate(self, at)
-    total += n - at - 6
-    _chunk(self._ring, at, 15, total)
-    return at + 6
-
-
-def _chunk(r, at, kind, n):
-    n += 6
-    pack_into(">HHH", r, at, 0, kind, n)
-
-
-def _clip(self, total, n):
-    # A record's length with `total` octets of header and n octets of payload, or as many as
-    # the limit leaves.
-    st = self._st
-    total += st[_IDS] + 12 if st[_IDS] else 6
+    total = at + (st[_IDS] + 12 if st[_IDS] else 6)
     self._cut = total + n > st[_LIMIT]
     if self._cut:
         n = st[_LIMIT] - total
+    if n <= 0:
+        return -2
     st[_FORMAT] = n >> 8
-    return total + n
+    total += n
+    n = _place(st, r, total)
+    if n < 0:
+        return n
+    self.clock.tick(1)
+    pack_into(self._flow.form, r, n, self._head)
+    pack_into(">H", r, n + 4, total)
+    if not st[_ZERO]:
+        _stamp(st, r, n)
+    at += n
+    if st[_IDS]:
+        at = _correlate(self, at)
+    total += n - at - 6
+    return _chunk(r, at, 15, total)
 
 
-def _given(cid):
-    # How long a correlation id is: it ends at a NUL.
-    n = cid.find(b"\0")
-    return len(cid) if n < 0 else n
-
-
-def _stored(self):
-    at = self._st[_NEW]
-    self._guard.stored(at, self.ring.length(at))
-    return True
-
-
-def _store(self, buf, n):
+def _store(self, way, buf, n):
+    if self._guard is not None and not self._guard.admit(self._flow, way, buf, n):
+        return False
+    self._head = self._flow.heads[way]
     at = _frame(self, n)
     while at < 0:
         if not self._room(at, n):
@@ -316,15 +266,16 @@ def _store(self, buf, n):
     if self._cut:
         self._st[_TRUNCATED] += 1
     pack_into(self._formats[self._st[_FORMAT]], self._ring, at, buf)
-    return self._guard is None or _stored(self)
+    if self._guard is not None:
+        at = self._st[_NEW]
+        self._guard.stored(at, self.ring.length(at))
+    return True
 
 
-def _capture(self, way, buf, n):
-    flow = self._flow
-    if self._guard is not None and not self._guard.admit(flow, way, buf, n):
-        return False
-    self._head = flow.heads[way]
-    return _store(self, buf, n)
+def _given(cid):
+    # How long a correlation id is: it ends at a NUL.
+    n = cid.find(b"\0")
+    return len(cid) if n < 0 else n
 
 
 def capture(self, flow, way, buf, n, cid=None):
@@ -333,31 +284,27 @@ def capture(self, flow, way, buf, n, cid=None):
     if type(buf) is not bytes and type(buf) is not bytearray:
         buf = bytes(buf)
     self._flow = flow
-    if n > len(buf):
-        n = len(buf)
+    n = min(n, len(buf))
     if cid is None:
         cid = self._cid
     self._source = buf if cid is None else cid
     self._st[_IDS] = -1 if cid is None else _given(cid)
     if not scan(buf, n, self._st, flow.mode):
         return None
-    return _capture(self, way, buf, n)
+    return _store(self, way, buf, n)
 
 
-def begins(st, buf, n):
+def begins(self, buf, n):
+    # Whether the n octets of buf begin as a SIP message does.
     if type(buf) is not bytes and type(buf) is not bytearray:
         buf = bytes(buf)
-    st[_IDS] = 0
-    return scan(buf, n, st, -2)
-
-
-def _write(self):
-    return self._out[2](self._ring, self._st[_AT], self._st[_LEFT])
+    self._st[_IDS] = 0
+    return scan(buf, n, self._st, -2)
 
 
 def _send(self):
     try:
-        return _write(self)
+        return self._out[2](self._ring, self._st[_AT], self._st[_LEFT])
     except OSError:  # "as e" would take the frame over 11 words
         return _again(self)
 
@@ -368,7 +315,7 @@ def _again(self):
         if hasattr(sys, "exc_info"):
             raise sys.exc_info()[1]
         self._failed(_SOME)
-        return _write(self) if self._out[2] else None
+        return self._out[2] and self._out[2](self._ring, self._st[_AT], self._st[_LEFT])
     except OSError as e:
         self._failed(e)
 

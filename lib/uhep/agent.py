@@ -4,10 +4,8 @@
 import sys
 
 from uhep import SIP, TLS, UDP
-from uhep.clock import Clock
-from uhep.flow import Flow, chunk
+from uhep.flow import Flow
 from uhep.port import const, ticks_diff, ticks_ms, ticks_us
-from uhep.ring import SendRing
 
 # The hot path: machine code where the interpreter can make it, else bytecode (CPython, no
 # native emitter, .mpy for another chip).
@@ -39,49 +37,23 @@ class Agent:
 
         Raises ConfigError naming the key. ticks, link: for tests and other hardware.
         """
+        self._cid = None
+        self._guard = None  # see uhep.guard
+        self._fill = None
+        self._asked = ticks_ms()
         # Validation is needed once: its code goes again, unless somebody else uses it.
         used = "uhep.config" in sys.modules
-        from uhep import config as module
+        from uhep.config import build
 
-        c = module.load(config) if isinstance(config, str) else module.validate(config)
+        build(self, config, ticks, link, slide)
         if not used:
             del sys.modules["uhep.config"]
             del sys.modules["uhep"].config
-        if "rtcp_style" in c:
-            self.options = c
-        self.enabled = c["enabled"]
-        self.node = c["capture_id"]
-        self.flows = c["flows"]
-        self.ticks = ticks
-        self.tail = b""
-        if c["capture_password"]:
-            self.tail = chunk(14, c["capture_password"].encode())
-        if c["capture_name"]:
-            self.tail += chunk(19, c["capture_name"].encode())
-        oldest = c["drop"] == "oldest"
-        self.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], oldest, slide)
-        self.clock = Clock(ring, ticks, c["before_time"] == "zero")
-        # Kamailio takes every kind that it does not know for SIP.
-        self.unwanted = (34, 35) if c["profile"] == "kamailio" else ()
-        self._tls = c["tls_proto"]
-        self._by_channel = c["uuid_type"] == "channel"
-        self._cid = None
-        self._guard = None  # see uhep.guard
-        self._st = ring.st
-        self._ring = ring.buf
-        self._formats = ring.formats
-        self._out = (ring.st, ring.buf, None)
-        self._asked = ticks_ms()
-        self._fill = None
-        self.link = link or module.link(self, c)
-        if "status_s" in c:
-            from uhep.extras import attach
-
-            attach(self, c)
         self.clock.sync()
 
     capture = capture
     poll = poll
+    _begins = begins  # for taps
 
     def flow(self, local, remote, proto=UDP, kind=SIP, chunks=(), mode=None):
         """A Flow between (host, port) here and there; hosts are numeric or 4/16 octets.
@@ -129,10 +101,6 @@ class Agent:
         if n > 0 and why > -3:
             st[35 - 4 * why + st[27]] += 1
         return False
-
-    def _begins(self, buf, n):
-        # Whether the n octets of buf begin as a SIP message does.
-        return begins(self._st, buf, n)
 
     def _linked(self):
         self._out = (self._st, self._ring, self.link.write)

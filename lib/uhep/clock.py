@@ -47,9 +47,7 @@ class Clock:
         d = (now - st[_T0]) & _PERIOD
         if d == 0 or d > _HALF:
             d = least
-            now = st[_T0]
-            if least:
-                now = now + 1 if now < _PERIOD else 0
+            now = st[_T0] + least - 1 - _PERIOD  # a period before: no int of 2^30
         st[_T0] = now & _PERIOD
         d += st[_US]
         while d >= 1000000:

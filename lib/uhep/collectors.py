@@ -96,7 +96,7 @@ class FailOver:
             if link.open():
                 self._take(link)
                 return True
-            if link.trying:
+            if getattr(link, "trying", False):
                 return False
         return False
 
@@ -111,11 +111,11 @@ class FailOver:
 
     def _fail_back(self):
         first = self.links[0]
-        if not first.trying:
+        if not getattr(first, "trying", False):
             if ticks_diff(self._ticks(), self._tried) < self._failback_ms:
                 return False
             self._tried = self._ticks()
-        if not first.open() and not first.shaking:
+        if not first.open() and not getattr(first, "shaking", False):
             return False
         self._use.close()
         self._take(first)

@@ -1,31 +1,36 @@
 # Part of uhep, MIT licence.
-"""The configuration: one flat JSON object. Names and meanings follow Asterisk's hep.conf."""
+"""The configuration, one flat JSON object, and what makes an agent of it.
+
+Names and meanings follow Asterisk's hep.conf. An agent needs this once, and lets it go again.
+"""
 
 import json
 import sys
 
-# key: default, and what is allowed: "flag", "label", "address", a list of choices, or the
-# least and the largest integer. README.md says what each means.
+from uhep.clock import Clock
+from uhep.flow import chunk
+from uhep.ring import SendRing
+
+# key: default, and what is allowed: "flag", "label", "address", choices, the least and the
+# largest integer, or a function that gives what would be right, or None. README.md says what
+# each means, and uhep.wrong what would be right.
 _KEYS = {
     "enabled": (True, "flag"),
-    "capture_address": ([], "address"),
+    "capture_address": (None, "address"),
     "capture_password": ("", "label"),
     "capture_id": (0, (0, 0xFFFFFFFF)),
     "capture_name": ("", "label"),
-    "uuid_type": ("call-id", ["call-id", "channel"]),
-    "transport": ("udp", ["udp", "tcp", "tls"]),
-    "profile": ("homer", ["homer", "kamailio", "sngrep"]),
+    "uuid_type": ("call-id", "call-id, channel"),
+    "transport": ("udp", "udp, tcp, tls"),
+    "profile": ("homer", "homer, kamailio, sngrep"),
     "max_packet": (4096, (600, 65507)),
     "queue_bytes": (8192, (1024, 1 << 20)),
-    "drop": ("oldest", ["oldest", "newest"]),
-    "before_time": ("hold", ["hold", "zero"]),
-    "tls_proto": (6, [6, 22]),
+    "drop": ("oldest", "oldest, newest"),
+    "before_time": ("hold", "hold, zero"),
+    "tls_proto": (6, "6, 22"),
     "flows": (8, (1, 64)),
-    "spool": (None, [None]),
+    "spool": (None, "None"),
 }
-
-
-_LARGEST = {"sngrep": 20479}  # what it takes over UDP
 
 
 class ConfigError(ValueError):
@@ -52,43 +57,24 @@ def _label(value):
     )
 
 
-def _wrong(value, rule):
-    # What would be right, or None.
+def _good(value, default, rule):
     if callable(rule):
-        return rule(value)
-    if rule == "flag":
-        return None if value is True or value is False else "true or false"
+        return not rule(value)
     if rule == "label":
-        return None if _label(value) else "at most 64 of A-Z a-z 0-9 . _ : @ -"
+        return _label(value)
     if rule == "address":
-        return None if _address(value) else '"host:port" or "[IPv6]:port" or a list of these'
-    if isinstance(value, bool):
-        value = None
-    if isinstance(rule, list):
-        return None if value in rule else "one of " + ", ".join([str(r) for r in rule])
-    if isinstance(value, int) and rule[0] <= value <= rule[1]:
-        return None
-    return "an integer from %d to %d" % rule
+        return _address(value)
+    if type(value) is not type(default):  # True is no 1
+        return False
+    if isinstance(rule, tuple):
+        return rule[0] <= value <= rule[1]
+    return rule == "flag" or str(value) in rule.split(", ")
 
 
-def _plain(config):
-    # Nothing but what one collector over UDP needs.
-    for key in config:
-        if key not in _KEYS:
-            return False
-    return (
-        config.get("transport", "udp") == "udp"
-        and not config.get("spool")
-        and not (
-            isinstance(config.get("capture_address"), (list, tuple))
-            and config["capture_address"][1:]
-        )
-    )
+def _refuse(key, value, rule):
+    from uhep.wrong import text
 
-
-def _error(key, value, right):
-    value = "that" if key in ("capture_password", "redact_salt") else repr(value)
-    raise ConfigError("%s: %s is not possible; use %s" % (key, value, right))
+    raise ConfigError(text(key, value, rule))
 
 
 def validate(config):
@@ -99,37 +85,41 @@ def validate(config):
     ConfigError.
     """
     if not isinstance(config, dict):
-        raise ConfigError("a configuration is an object {...}, not %r" % (config,))
-    keys, agree = _KEYS, None
-    if not _plain(config):
+        _refuse("", config, "object")
+    keys = dict(_KEYS)
+    given = config.get("capture_address")
+    agree = None
+    if (
+        [key for key in config if key not in keys]
+        or config.get("transport", "udp") != "udp"
+        or config.get("spool")
+        or isinstance(given, (list, tuple))
+        and given[1:]
+    ):
         from uhep.config_more import KEYS, agree
 
-        keys = dict(_KEYS)
         keys.update(KEYS)
         del sys.modules["uhep.config_more"]  # needed once
         del sys.modules["uhep"].config_more
     for key in config:
         if key not in keys:
-            raise ConfigError("%s: no such key; there are %s" % (key, ", ".join(sorted(keys))))
+            _refuse(key, keys, "key")
     full = {}
     for key in keys:  # in no order: MicroPython's dicts have none
-        value, rule = keys[key]
-        value = full[key] = config.get(key, value)
+        default, rule = keys[key]
+        full[key] = value = config.get(key, default)
         if rule == "address" and not value and config.get("enabled") is False:
-            continue
-        right = _wrong(value, rule)
-        if right:
-            _error(key, value, right)
-    top = _LARGEST.get(full["profile"], 65507)
-    if full["profile"] == "kamailio" and full["transport"] != "udp":
-        top = 16383
-    if full["max_packet"] > top:
-        _error("max_packet", full["max_packet"], "at most %d, %s's" % (top, full["profile"]))
+            value = full[key] = []
+        elif not _good(value, default, rule):
+            _refuse(key, value, rule)
+    if full["profile"] == "sngrep" and full["max_packet"] > 20479:
+        _refuse("max_packet", full["max_packet"], ("at most 20479, sngrep's",))
     right = agree and agree(full)
     if right:
-        _error(right[0], full[right[0]], right[1])
-    if isinstance(full["capture_address"], str):
-        full["capture_address"] = [full["capture_address"]]
+        _refuse(right[0], full[right[0]], right[1:])
+    given = full["capture_address"]
+    if isinstance(given, str):
+        full["capture_address"] = [given]
     return full
 
 
@@ -146,12 +136,46 @@ def load(path):
         try:
             config = json.load(f)
         except ValueError:
-            raise ConfigError("%s: not JSON; look for a comma, quote or bracket" % path)
+            _refuse(path, None, "json")
     return validate(config)
 
 
-def link(agent, c):
-    """The link of a complete configuration; what it does not need is not imported."""
+def build(agent, config, ticks, link, slide):
+    """Give `agent` all that it works with; see Agent. Raises ConfigError.
+
+    slide: of the hot path, for the ring. What is not configured is not imported.
+    """
+    c = load(config) if isinstance(config, str) else validate(config)
+    if "rtcp_style" in c:
+        agent.options = c
+    agent.enabled = c["enabled"]
+    agent.node = c["capture_id"]
+    agent.flows = c["flows"]
+    agent.ticks = ticks
+    agent.tail = b""
+    if c["capture_password"]:
+        agent.tail = chunk(14, c["capture_password"].encode())
+    if c["capture_name"]:
+        agent.tail += chunk(19, c["capture_name"].encode())
+    # Kamailio takes every kind that it does not know for SIP.
+    agent.unwanted = (34, 35) if c["profile"] == "kamailio" else ()
+    agent._tls = c["tls_proto"]
+    agent._by_channel = c["uuid_type"] == "channel"
+    oldest = c["drop"] == "oldest"
+    agent.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], oldest, slide)
+    agent._st = ring.st
+    agent._ring = ring.buf
+    agent._formats = ring.formats
+    agent._out = (ring.st, ring.buf, None)
+    agent.clock = Clock(ring, ticks, c["before_time"] == "zero")
+    agent.link = link or _link(agent, c)
+    if "status_s" in c:
+        from uhep.extras import attach
+
+        attach(agent, c)
+
+
+def _link(agent, c):
     n = len(c["capture_address"])
     if n == 0 or n == 1 and c["transport"] == "udp" and not c.get("dns"):
         from uhep.link import UdpLink

@@ -67,7 +67,7 @@ KEYS = {
     "trigger_s": (0, (0, 3600)),
     "trigger_after_s": (30, (1, 3600)),
     "trigger_mos": (0, (0, 450)),
-    "collectors": ("failover", ["failover", "copy"]),
+    "collectors": ("failover", "failover, copy"),
     "failback_s": (300, (10, 86400)),
     "dns": ("", _server),
     "stall_s": (20, (2, 3600)),
@@ -78,7 +78,7 @@ KEYS = {
     "tls_name": ("", _text),
     "tls_cert": ("", _text),
     "tls_key": ("", _text),
-    "tls_verify": ("full", ["full", "none"]),
+    "tls_verify": ("full", "full, none"),
     "skip_methods": ([], _rule("methods")),
     "skip_responses": ([], _rule("responses")),
     "keep_first": (0, (0, 1000)),
@@ -87,7 +87,7 @@ KEYS = {
     "sample": (1, (1, 1000)),
     "rates": ([0, 0, 0, 0], _rule("rates")),
     "rate_burst": (10, (1, 1000)),
-    "rtcp_style": ("numbers", ["numbers", "asterisk"]),
+    "rtcp_style": ("numbers", "numbers, asterisk"),
     "rtcp_rr_compat": (False, "flag"),
     "quality_s": (0, (0, 3600)),
     "quality_plc": (False, "flag"),
@@ -97,6 +97,8 @@ KEYS = {
 
 def agree(full):
     """(key, what would be right) of keys that do not go together, or None."""
+    if full["profile"] == "kamailio" and full["transport"] != "udp" and full["max_packet"] > 16383:
+        return "max_packet", "at most 16383, kamailio's"
     if full["collectors"] == "copy":
         if isinstance(full["capture_address"], str) or len(full["capture_address"]) != 2:
             return "capture_address", 'a list of two with "collectors": "copy"'

@@ -14,14 +14,19 @@ GROUP = 0x29  # bytes, 1 to 64
 STRICT = -2
 
 _PERIODIC = (5, 34, 35)  # RTCP and reports
-_WIDTHS = {MOS: 2, R_FACTOR: 2, JITTER: 4, VLAN: 2}
-
 _MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"
 
 
-def chunk(kind, body):
-    """A generic chunk (vendor 0) as bytes."""
-    return pack(">HHH", 0, kind, 6 + len(body)) + body
+def chunk(kind, body, width=0):
+    """A generic chunk (vendor 0) in octets. body: octets, or a number that takes `width` of them.
+
+    Raises ValueError if it takes more.
+    """
+    if width:
+        if not 0 <= body < 1 << 8 * width:
+            raise ValueError("%r does not fit %d octets" % (body, width))
+        body = pack(">I", body)[4 - width :]
+    return pack(">IH", kind, 6 + len(body)) + body
 
 
 def address(host):
@@ -48,12 +53,6 @@ def address(host):
     raise ValueError("%r is no IPv4 or IPv6 address" % (host,))
 
 
-def _number(value, width):
-    if not 0 <= value < 1 << 8 * width:
-        raise ValueError("%r does not fit %d octets" % (value, width))
-    return pack(">I", value)[4 - width :]
-
-
 class Flow:
     """Local and remote address, transport and payload type of one conversation.
 
@@ -65,6 +64,8 @@ class Flow:
     the hot path copies words. Type 0x000b stands at 62, stamps at 42 and 52, for each family.
     """
 
+    at = {}  # where the values of its optional chunks begin
+
     def __init__(self, agent, local, remote, proto, kind, chunks, mode=None):
         """local, remote: (host, port), host numeric or octets; proto, kind: 0 to 255.
 
@@ -74,40 +75,34 @@ class Flow:
         """
         mine, peer = address(local[0]), address(remote[0])
         if len(mine) != len(peer):  # receivers drop packets whose ends differ in family
-            mine, peer = [_MAPPED + a if len(a) == 4 else a for a in (mine, peer)]
+            mine, peer = (_MAPPED + mine)[-16:], (_MAPPED + peer)[-16:]
         six = len(mine) == 16
         if mode is None:
             mode = -1 if kind == 1 else 1 if kind in _PERIODIC else 2
         self.mode = mode
-        self.at = {}
         tail = agent.tail
-        at = 93 + 24 * six + len(tail)
-        for key in chunks:
-            body = chunks[key]
-            if key == GROUP:
-                if not 0 < len(body) <= 64 or 0 in body:
-                    raise ValueError("group %r: 1 to 64 octets without NUL" % body)
-            else:
-                body = _number(body, _WIDTHS.get(key, 0))
-            self.at[key] = at + 6
-            at += 6 + len(body)
-            tail += chunk(key, body)
-        a, b = _number(local[1], 2), _number(remote[1], 2)
+        at = 93 + 24 * six
+        if chunks:
+            from uhep.chunks import optional
+
+            more, self.at = optional(chunks, at + len(tail))
+            tail += more
+        at += len(tail)
         # Octets of a head; 0: the collector does not take this kind.
         self.fixed = at * (kind not in agent.unwanted)
         self.heads = heads = []
+        a, b = local[1], remote[1]
         for src, sport, dst, dport in ((peer, b, mine, a), (mine, a, peer, b)):
             h = (
-                b"HEP3"
-                + pack(">H", self.fixed)
-                + chunk(1, b"\x0a" if six else b"\x02")
-                + chunk(2, _number(proto, 1))
-                + chunk(7, sport)
-                + chunk(8, dport)
-                + chunk(9, bytes(4))
-                + chunk(10, bytes(4))
-                + chunk(11, _number(kind, 1))
-                + chunk(12, _number(agent.node, 4))
+                pack(">4sH", b"HEP3", self.fixed)
+                + chunk(1, 10 if six else 2, 1)
+                + chunk(2, proto, 1)
+                + chunk(7, sport, 2)
+                + chunk(8, dport, 2)
+                + chunk(9, 0, 4)
+                + chunk(10, 0, 4)
+                + chunk(11, kind, 1)
+                + chunk(12, agent.node, 4)
                 + chunk(3 + 2 * six, src)
                 + chunk(4 + 2 * six, dst)
                 + tail

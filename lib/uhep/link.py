@@ -25,8 +25,6 @@ class UdpLink:
     60 s; the exact time is drawn, so that a fleet does not return all at once.
     """
 
-    trying = False  # an attempt of `open` is under way
-    shaking = False  # it has come as far as the TLS handshake
     unconfirmed = 0
     _TYPE = "SOCK_DGRAM"
 

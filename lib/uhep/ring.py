@@ -96,8 +96,8 @@ class SendRing:
         st = self.st
         at = st[_TAIL]
         self._forget(at)
-        st[_TAIL] = st[_AT] = at = self.next(at)
-        st[_LEFT] = self.length(at) if st[_COUNT] else 0
+        st[_TAIL] = self.next(at)
+        self.rewind()
 
     def _forget(self, at):
         # Takes the record at `at` out of the books; how much of the ring it held.
@@ -159,7 +159,5 @@ class SendRing:
     def rewind(self):
         """Send the oldest record from its first octet again (after a broken connection)."""
         st = self.st
-        if st[_COUNT]:
-            at = st[_TAIL]
-            st[_AT] = at
-            st[_LEFT] = self.length(at)
+        st[_AT] = at = st[_TAIL]
+        st[_LEFT] = self.length(at) if st[_COUNT] else 0

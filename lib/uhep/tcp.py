@@ -38,6 +38,8 @@ class TcpLink(UdpLink):
     Memory: 9 counters, a buffer of 16 octets and a socket. Sending allocates nothing.
     """
 
+    trying = False  # an attempt of `open` is under way
+    shaking = False  # it has come as far as the TLS handshake
     _TYPE = "SOCK_STREAM"
 
     def __init__(self, address, config, agent, ticks=ticks_ms):
