@@ -404,15 +404,16 @@ def capture(self, flow, way, buf, n, cid=None):
         self._source = cid
         if not guard.admit(flow, way, buf, n):
             return False
-    at = frame(ticks(), n, 0, st, ring, head, cid)
-    while at < 0:
+    while True:
+        at = frame(ticks(), n, 0, st, ring, head, cid)
+        if at >= 0:
+            break
         if not self._room(at, n):
             return False
-        at = frame(ticks(), n, 0, st, ring, head, cid)
     pack_into(formats[st[_FORMAT]], ring, at, buf)
     if guard is not None:
         at = st[_NEW]
-        guard.stored(at, ring[at + 4] << 8 | ring[at + 5])
+        guard.stored(at, self.ring.length(at))
     return True
 
 

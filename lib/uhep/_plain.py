@@ -265,7 +265,7 @@ def _store(self, way, buf, n):
         at = _frame(self, n)
     if self._cut:
         self._st[_TRUNCATED] += 1
-    pack_into(self._formats[self._st[_FORMAT]], self._ring, at, buf)
+    pack_into(self.ring.formats[self._st[_FORMAT]], self._ring, at, buf)
     if self._guard is not None:
         at = self._st[_NEW]
         self._guard.stored(at, self.ring.length(at))

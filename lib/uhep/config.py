@@ -165,7 +165,6 @@ def build(agent, config, ticks, link, slide):
     agent.ring = ring = SendRing(c["queue_bytes"], c["max_packet"], oldest, slide)
     agent._st = ring.st
     agent._ring = ring.buf
-    agent._formats = ring.formats
     agent._out = (ring.st, ring.buf, None)
     agent.clock = Clock(ring, ticks, c["before_time"] == "zero")
     agent.link = link or _link(agent, c)
