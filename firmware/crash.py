@@ -9,8 +9,8 @@ from micropython import const
 
 SAFE_AFTER = 3  # crashes in a row; from then on only the agent is started
 _MOST = const(1500)  # octets of a traceback: its end says more than its beginning
-_FILE = "crash.txt"  # how many in a row, then the last one's text
-_OLD = "crash.old"  # of a release that was given up (boot.py)
+_FILE = const("crash.txt")  # how many in a row, then the last one's text
+_OLD = const("crash.old")  # of a release that was given up (boot.py)
 
 
 def keep(error):

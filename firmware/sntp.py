@@ -12,7 +12,7 @@ _ANSWER_MS = const(2000)
 _FAR_US = const(1000000)  # an answer that took longer is not used: its error is up to half of that
 _FIRST_MS = const(2000)  # after a failure; doubles up to
 _EVERY_MS = const(1024000)
-_SINCE_1900 = 2208988800
+_SINCE_1900 = const(2208988800)
 
 
 class Sntp:

@@ -8,6 +8,7 @@ import sys
 import pytest
 from conftest import FIRMWARE, ROOT
 from typer.testing import CliRunner
+from uhep_tools.bench import firmware as bench
 from uhep_tools.board import boards, filesystem, firmware, image, release
 from uhep_tools.board.firmware import FirmwareError
 from uhep_tools.cli import app
@@ -166,6 +167,25 @@ def test_a_layout_for_ota(tmp_path):
     assert [row.name for row in made.rows if row.at >= 0x9000] == [
         "nvs", "otadata", "unused", "ota_0", "ota_1", "vfs"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "board, octets, told",
+    [
+        ("ESP32_DEVKIT_I2S", 150000, True),
+        ("ESP32_DEVKIT_I2S", 130000, False),
+        ("WT32_ETH01", 150000, False),
+    ],
+)
+def test_what_does_not_fit_into_memory_is_told(monkeypatch, tmp_path, board, octets, told):
+    held = {"octets": octets, "frozen": 1}
+    row = {"agent": 1, "board": 1, "personality": 1, "sum": octets, "held": held}
+    figures = {"flash": {}, "heap": {"phone": row}, "left_out": None}
+    monkeypatch.setattr(bench, "measure", lambda names: figures)
+    done = uhep("image", "--firmware", ESP32, "--board", board, "-o", tmp_path / "x.bin")
+    assert done.exit_code == 0, done.output
+    said = "A phone takes 150,000 octets of heap, a call some more; with Wi-Fi up this board has"
+    assert (said in done.output) == told, done.output
 
 
 def refused(*args, files=()):

@@ -7,7 +7,7 @@ from usip.client import Client
 from usip.transaction import Server
 
 _MAX = const(16)
-_COOKIE = "z9hG4bK"
+_COOKIE = const("z9hG4bK")
 _RETRY_AFTER_S = const("5")
 _SAME = const(("call-id", "from", "cseq"))  # of an INVITE that has come on two ways
 

@@ -4,7 +4,7 @@ from micropython import const
 
 from usip import header, net
 
-_STATES_OVER = ("hanging up", "ended")
+_STATES_OVER = const(("hanging up", "ended"))
 _FATAL = const((408, 481))  # 12.2.1.2: the dialog is gone
 
 

@@ -7,7 +7,8 @@ from uhep_tools.bench import goals, machine, mpy
 from uhep_tools.board import release
 from uhep_tools.sim import ROOT
 
-_PARTS = ("agent", "board", "personality")
+# A part, and the stages of device/boot_heap.py before and after it.
+_PARTS = {"agent": (0, 1), "board": (2, 3), "personality": (3, 4)}
 # Octets of heap that agent and personality may take on an ESP32; others have no goal.
 _GOALS = {"phone": 80_000, "probe": 50_000}
 
@@ -22,9 +23,9 @@ def measure(names: list[str] | None = None) -> dict:
     """{"flash": octets by package, "heap": {personality: parts}, "left_out"}. Raises BenchError.
 
     The heap is that of the 32-bit WebAssembly build, whose objects have an ESP32's size: modules
-    loaded from .mpy files of bytecode, no socket opened, no call up. `frozen` estimates what agent
-    and personality take where all modules are part of the firmware (boards/*/manifest.py): without
-    bytecode, constants and names.
+    loaded from .mpy files of bytecode, the personality made with stand-ins for sockets, no call up
+    and none that was. `frozen` estimates what agent and personality take where all modules are part
+    of the firmware (boards/*/manifest.py): without bytecode, constants and names.
     """
     absent = machine.wasm_absent()
     return {
@@ -49,13 +50,16 @@ def _heaps(names: list[str]) -> dict:
 
 
 def _heap(folder: Path, personality: str) -> dict:
-    names = {"stages": len(_PARTS) + 1, "personality": personality}
+    names = {"stages": 5, "personality": personality}
     stages = machine.wasm(folder, "boot_heap.py", names)["stages"]
-    octets = [stage["heap_octets"] for stage in stages]
-    parts = {name: octets[i + 1] - octets[i] for i, name in enumerate(_PARTS)}
+
+    def parts_of(octets: list[int]) -> dict:
+        return {part: octets[after] - octets[before] for part, (before, after) in _PARTS.items()}
+
+    parts = parts_of([stage["heap_octets"] for stage in stages])
+    frozen = parts_of([stage["heap_octets"] - _in_flash(folder, stage) for stage in stages])
     held = {"octets": parts["agent"] + parts["personality"]}
-    frozen = [stage["heap_octets"] - _in_flash(folder, stage) for stage in stages]
-    held["frozen"] = frozen[1] - frozen[0] + frozen[3] - frozen[2]
+    held["frozen"] = frozen["agent"] + frozen["personality"]
     if personality in _GOALS:
         held |= goals.against(_GOALS[personality], held["octets"])
     return {**parts, "sum": sum(parts.values()), "held": held}

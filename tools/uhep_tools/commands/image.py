@@ -5,6 +5,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+_WITH_WIFI = 139_000  # octets of heap that an ESP32 with MicroPython 1.27 has left at least
+
 
 def command(
     firmware: Annotated[
@@ -67,7 +69,7 @@ def command(
     for table in _tables(made):
         console.print(table)
         console.print()
-    _heap(console, on_device.get("personality", "phone"))
+    _heap(console, on_device.get("personality", "phone"), described)
     if not made.updatable:
         used, of = made.blocks
         console.print(
@@ -76,7 +78,7 @@ def command(
     console.print(f"{out}: {len(made.data):,} octets. Now: uhep flash {out}", soft_wrap=True)
 
 
-def _heap(console, personality: str) -> None:
+def _heap(console, personality: str, board) -> None:
     from uhep_tools.bench import report
     from uhep_tools.bench.firmware import measure
     from uhep_tools.bench.machine import BenchError
@@ -91,6 +93,15 @@ def _heap(console, personality: str) -> None:
         console.print()
     if figures["left_out"]:
         console.print(f"No figures of the heap: {figures['left_out']}", soft_wrap=True)
+        return
+    octets = figures["heap"][personality]["sum"]
+    if octets > _WITH_WIFI and board["network"]["kind"] == "wifi" and "psram" not in board:
+        console.print(
+            f"A {personality} takes {octets:,} octets of heap, a call some more; with Wi-Fi up "
+            f"this board has {_WITH_WIFI:,}. Take one with Ethernet or PSRAM, or freeze the "
+            "modules (boards/README.md).\n",
+            soft_wrap=True,
+        )
 
 
 def _tables(made):
