@@ -23,9 +23,9 @@ def measure(names: list[str] | None = None) -> dict:
     """{"flash": octets by package, "heap": {personality: parts}, "left_out"}. Raises BenchError.
 
     The heap is that of the 32-bit WebAssembly build, whose objects have an ESP32's size: modules
-    loaded from .mpy files of bytecode, the personality made with stand-ins for sockets, no call up
-    and none that was. `frozen` estimates what agent and personality take where all modules are part
-    of the firmware (boards/*/manifest.py): without bytecode, constants and names.
+    loaded from .mpy files of bytecode, the personality made with stand-ins for sockets, no call
+    up and none that was. `frozen` estimates what agent and personality take where all modules are
+    part of the firmware (boards/*/manifest.py): without bytecode, constants and names.
     """
     absent = machine.wasm_absent()
     return {
