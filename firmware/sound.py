@@ -7,13 +7,15 @@ from usip import audio
 def make(settings, index=0):
     """The Audio that device.json asks for. ValueError says what is wrong.
 
-    `index` tells the lines of a device apart: only the first has microphone and speaker, and
-    the others' files have its number in their names.
+    `index` tells the lines of a device apart: only the first has microphone and speaker, of the
+    others a board has silence, and their files have its number in their names.
     """
     kind = settings["audio"]
     pins = port.board().get("audio")
     if not kind:
-        kind = "i2s" if pins and port.ON_BOARD and not index else "tone"
+        kind = "tone"
+        if port.ON_BOARD and (pins or index):
+            kind = "silence" if index else "i2s"
     if kind == "tone":
         return audio.Tone(settings["tone_hz"])
     if kind == "echo":

@@ -24,7 +24,7 @@ class Ata(Device):
                 "personality": "ata",
                 "sip_port": self.sip,
                 "rtp_port": free_block(8),
-                "quit_after_ms": TIMEOUT_S * 1000,
+                "quit_after_ms": 2 * TIMEOUT_S * 1000,
                 **settings,
             },
             hep={"capture_address": f"127.0.0.1:{server.port}", "status_s": 0} if server else None,

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 
 import pytest
 from atas import TIMEOUT_S, Ata, Lab, saw
@@ -22,7 +23,7 @@ def a_phone(lab, **settings):
             "sip_port": sip,
             "rtp_port": rtp,
             "answer_after_ms": 50,
-            "quit_after_ms": TIMEOUT_S * 1000,
+            "quit_after_ms": 2 * TIMEOUT_S * 1000,
             **settings,
         },
         hep={"capture_address": f"127.0.0.1:{lab.server.port}", "status_s": 0},
@@ -119,6 +120,36 @@ def test_a_call_waits_for_another(tmp_path):
         ours = ata.quit()
         lab.captured(ours, theirs)
     assert ours["lines"][0]["calls"] == {"ended": 2, "talked": 2}
+
+
+@pytest.mark.soak
+def test_a_long_call_on_the_heap_of_an_ata(tmp_path, cases):
+    """Both telephones talk to each other, one is called meanwhile; no capture asks for memory."""
+    ms = cases(4000, 60000)
+    with Lab(tmp_path) as lab, Ata(tmp_path, lab.server) as ata, a_phone(lab) as bob:
+        ata.do("lift 1", "dial 1 **2")
+        ata.saw("telephone 2 rings")
+        ata.do("lift 2")
+        ata.saw("telephone 1: talking")
+        for count in range(1, 2 + ms // 10000):
+            bob.type(f"call sip:ata@127.0.0.1:{ata.sip}")
+            saw(bob, ": ringing", count)
+            ata.do("flash 1")
+            saw(bob, ": talking", count)
+            ata.do("flash 1", "flash 1")
+            saw(bob, "no longer held by the peer", count)
+            bob.type("hangup")
+            ata.saw("telephone 1: over", count)
+            ata.do("flash 1")
+            ata.saw("no longer holding", 2 * count)
+            time.sleep(min(ms, 10000) / 1000)
+        bob.type("quit")
+        counts = [ata.quit(), bob.wait(TIMEOUT_S)]
+        lab.captured(*counts)
+    assert counts[0]["bytes_per_packet"] == 0
+    for line in counts[0]["lines"]:
+        assert line["rtp"]["sent"] + line["rtp"]["skipped"] >= ms * 3 // 4 // 20
+        assert line["rtp"]["lost"] == 0
 
 
 def test_what_a_telephone_hears(tmp_path):

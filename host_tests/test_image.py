@@ -7,12 +7,12 @@ import sys
 
 import pytest
 from conftest import FIRMWARE, ROOT
+from peers.ports import free_block
 from typer.testing import CliRunner
 from uhep_tools.bench import firmware as bench
 from uhep_tools.board import boards, filesystem, firmware, image, release
 from uhep_tools.board.firmware import FirmwareError
 from uhep_tools.cli import app
-from uhep_tools.sim import free_udp_ports
 
 ESP32, C3 = FIRMWARE / "esp32-20251209-v1.27.0.bin", FIRMWARE / "esp32c3-20251209-v1.27.0.bin"
 S3 = FIRMWARE / "esp32s3_spiram_oct-20251209-v1.27.0.bin"
@@ -38,15 +38,19 @@ def whole():
 
 
 @pytest.mark.parametrize(
-    "file, board",
-    [(ESP32, "ESP32_DEVKIT_I2S"), (C3, "ESP32_C3_DEVKIT"), (S3, "LILYGO_T_ETH_LITE_S3")],
+    "file, board, personality",
+    [
+        (ESP32, "ESP32_DEVKIT_I2S", "phone"),
+        (C3, "ESP32_C3_DEVKIT", "phone"),
+        (S3, "LILYGO_T_ETH_LITE_S3", "ata"),
+    ],
 )
-def test_a_phone_boots_from_it(micropython, tmp_path, file, board):
-    """MicroPython mounts the file system of the image, and runs the phone from nothing else."""
-    sip, rtp = free_udp_ports(2)
+def test_a_device_boots_from_it(micropython, tmp_path, file, board, personality):
+    """MicroPython mounts the file system of the image, and runs the device from nothing else."""
+    sip, rtp = free_block(2), free_block(8)
     out = tmp_path / "full.bin"
     done = uhep(
-        *("image", "--firmware", file, "--board", board, "--personality", "phone", "-o", out),
+        *("image", "--firmware", file, "--board", board, "--personality", personality, "-o", out),
         *("--set", f"sip_port={sip}", "--set", f"rtp_port={rtp}", "--set", "quit_after_ms=1"),
         *("--set", "audio=tone"),
         *("--set", "hep.capture_address=127.0.0.1:9", "--set", "hep.capture_name=desk-17"),
@@ -60,7 +64,7 @@ def test_a_phone_boots_from_it(micropython, tmp_path, file, board):
     said = ran.stdout.splitlines()
     assert said[0].startswith(f"statvfs (4096, 4096, {blocks}, "), said[0]
     counts = json.loads(next(line for line in said if line.startswith("{")))
-    assert counts["device"] == "phone" and counts["sip_port"] == sip
+    assert counts["device"] == personality and counts["sip_port"] == sip
     assert counts["capture"] is not None
     assert said[-2:] == ["path /board/a", "from /board/a/start.mpy /board/a/uhep/agent.mpy"]
 

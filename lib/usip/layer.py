@@ -163,15 +163,21 @@ class Transactions:
     def _room(self, urgent):
         """Lets go of a settled transaction if the table is full. False if none can go.
 
-        For what is `urgent`, as all within a call is, also of a refusal that has no ACK yet.
+        Else of an INVITE that all is done for; for what is `urgent`, as all within a call is,
+        before that of a refusal that has no ACK yet.
         """
         if len(self._table) < _MAX:
             return True
+        done = None
         for transaction in self._table:
             if transaction.settled or urgent and transaction.refused:
-                self._table.remove(transaction)
-                return True
-        return False
+                done = transaction
+                break
+            if not done and transaction.agreed:
+                done = transaction
+        if done:
+            self._table.remove(done)
+        return done is not None
 
 
 class Ack:

@@ -55,6 +55,11 @@ class Transaction:
         """A final response but a 2xx has been sent or received."""
         return self._state == _COMPLETED
 
+    @property
+    def agreed(self):
+        """A 2xx to INVITE, whose ACK has been sent or received: kept in case that was lost."""
+        return self._state == _ACCEPTED and not self._interval
+
     def poll(self, now):
         """Does what is due at `now`. False when the transaction is over."""
         clock = self._layer.clock
