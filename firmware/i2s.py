@@ -15,47 +15,58 @@ _IN = const(4096)  # octets of DMA: two buffers of 256 samples, each 8 octets on
 _OUT = const(1024)
 
 
-class I2S(Audio):
-    """`machine` has I2S and Pin; `pins` is the board's "audio": of "microphone" and "speaker",
-    or of one of them, the port's id and sck, ws and sd. ValueError if it has neither.
-
-    The microphone is the clock of what is sent. Neither side ever waits: asking poll() once
-    puts the port's driver into the mode in which reading takes what is there.
+class Buffered(Audio):
+    """Sound that waits in a few frames each way, `heard` and `said`.
 
     `overruns` counts frames of the microphone that nobody took, `underruns` those that the
-    speaker had no room for. Memory: 8 frames; poll(), frame() and play() allocate nothing.
+    speaker had no room for. Memory: 8 frames; frame() and play() allocate nothing.
     """
 
-    def __init__(self, machine, pins):
-        if not pins.get("microphone") and not pins.get("speaker"):
-            raise ValueError("the board has neither microphone nor speaker")
+    def __init__(self):
         self.overruns = self.underruns = 0
-        self._heard = _Frames()
-        self._said = _Frames()
-        i2s = machine.I2S
-        self._in = _port(machine, pins.get("microphone"), i2s.RX, _IN)
-        self._out = _port(machine, pins.get("speaker"), i2s.TX, _OUT)
+        self.heard = _Frames()
+        self.said = _Frames()
         self._runs = False
-        self.clocked = self._in is not None
 
     @property
     def waiting(self):
-        return self._heard.whole()
+        return self.heard.whole()
 
     def start(self):
-        self._heard.clear()
-        self._said.clear()
+        self.heard.clear()
+        self.said.clear()
         self._runs = True
 
     def stop(self):
         self._runs = False
 
     def frame(self):
-        return self._heard.take()
+        return self.heard.take()
 
     def play(self, pcm):
-        if not self._said.put(pcm or _QUIET):
+        if not self.said.put(pcm or _QUIET):
             self.underruns += 1
+
+    def filled(self):
+        """A piece was heard. What nobody wants to hear is, too: DMA would else hold old sound."""
+        if not self.heard.filled() and self._runs:
+            self.overruns += 1
+
+
+class I2S(Buffered):
+    """`machine` has I2S and Pin; `pins` is the board's "audio": of "microphone" and "speaker",
+    or of one of them, the port's id and sck, ws and sd. ValueError if it has neither.
+
+    The microphone is the clock of what is sent. Neither side ever waits: asking poll() once
+    puts the port's driver into the mode in which reading takes what is there.
+
+    Memory: what it holds, see Buffered; poll() allocates nothing.
+    """
+
+    def __init__(self, machine, pins):
+        super().__init__()
+        self._in, self._out = ports(machine, pins, machine.I2S.MONO, _IN, _OUT)
+        self.clocked = self._in is not None
 
     def poll(self):
         """Moves what can be moved between DMA and the frames."""
@@ -65,19 +76,17 @@ class I2S(Audio):
             self._speak()
 
     def _listen(self):
-        # What nobody wants to hear is read all the same: DMA would else hold old sound.
         for _ in range(_PIECES):
-            if not self._in.readinto(self._heard.room()):
+            if not self._in.readinto(self.heard.room()):
                 return
-            if not self._heard.filled() and self._runs:
-                self.overruns += 1
+            self.filled()
 
     def _speak(self):
         for _ in range(_PIECES):
-            piece = self._said.piece()
+            piece = self.said.piece()
             if piece is None or not self._out.write(piece):
                 return
-            self._said.emptied()
+            self.said.emptied()
 
 
 class _Frames:
@@ -142,7 +151,21 @@ class _Frames:
         self._held -= 1
 
 
-def _port(machine, pins, mode, octets):
+def ports(machine, pins, form, octets_in, octets_out):
+    """(microphone, speaker) of a board's "audio", opened; None for the one that it has not.
+
+    `form` is MONO or STEREO, the octets are of DMA. ValueError if it has neither.
+    """
+    if not pins.get("microphone") and not pins.get("speaker"):
+        raise ValueError("the board has neither microphone nor speaker")
+    i2s = machine.I2S
+    return (
+        _port(machine, pins.get("microphone"), i2s.RX, form, octets_in),
+        _port(machine, pins.get("speaker"), i2s.TX, form, octets_out),
+    )
+
+
+def _port(machine, pins, mode, form, octets):
     if not pins:
         return None
     port = machine.I2S(
@@ -152,7 +175,7 @@ def _port(machine, pins, mode, octets):
         sd=machine.Pin(pins["sd"]),
         mode=mode,
         bits=16,
-        format=machine.I2S.MONO,
+        format=form,
         rate=8000,
         ibuf=octets,
     )

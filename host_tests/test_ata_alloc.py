@@ -95,6 +95,43 @@ def pins():
 print("pins", asked(pins))
 pressed[0] = 0
 print("held", asked(pins))
+
+# Two telephones at a microphone and a speaker.
+class Port:
+    RX = TX = MONO = STEREO = 1
+    def __init__(self, port, **settings):
+        pass
+    def readinto(self, buf):
+        return len(buf)
+    def write(self, buf):
+        return len(buf)
+
+class Machine:
+    I2S = Port
+    def Pin(number):
+        return number
+
+class Poll:
+    def register(self, port, event):
+        pass
+    def unregister(self, port):
+        pass
+    def poll(self, ms):
+        pass
+
+class Select:
+    POLLIN = POLLOUT = 1
+    poll = Poll
+
+import i2s, stereo
+i2s.select = Select
+ends = {"id": 0, "sck": 1, "ws": 2, "sd": 3}
+sides = stereo.Stereo(Machine, {"microphone": ends, "speaker": ends}).sides
+def sound():
+    for side in sides:
+        side.poll()
+        side.play(side.frame())
+print("stereo", asked(sound))
 """
 
 
@@ -112,7 +149,7 @@ def test_waiting_tones_and_sound_ask_for_nothing(micropython, tmp_path):
     assert not done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
     figures = {words[0]: int(words[1]) for words in lines if len(words) == 2}
-    for what in ("idle", "dialling", "pins", "held"):
+    for what in ("idle", "dialling", "pins", "held", "stereo"):
         assert figures[what] == 0, done.stdout
     assert figures["recv"] >= 512 and figures["played"] > 1000
     assert figures["talk"] == figures["waiting"] == 1000 * figures["recv"], done.stdout

@@ -11,16 +11,18 @@ class Port:
 
     RX: samples come in whole buffers of 256, of which `ibuf` says how many there are; the
     oldest is lost when all are full. readinto() takes what is there, up to the octets asked for.
-    TX: write() takes what fits, and the samples leave by whole buffers.
+    TX: write() takes what fits, and the samples leave by whole buffers. STEREO is two samples
+    for each of MONO; what is heard is then that, and the same below zero.
     """
 
-    RX, TX, MONO = 5, 6, 0
+    RX, TX, MONO, STEREO = 5, 6, 0, 1
     made = []
 
     def __init__(self, port, **settings):
         self.settings = settings
         self.receives = settings["mode"] == self.RX
-        self.buffers = settings["ibuf"] // (BUFFER * (8 if self.receives else 2))
+        self.octets = 4 if settings["format"] == self.STEREO else 2
+        self.buffers = settings["ibuf"] // (BUFFER * (8 if self.receives else self.octets))
         self.data = bytearray()
         self.polled = False
         self.stamp = 0
@@ -33,10 +35,13 @@ class Port:
             for _ in range(BUFFER):
                 self.stamp += 1
                 self.data += bytes([self.stamp & 0xFF, self.stamp >> 8 & 0x7F])
-            self.data = self.data[-BUFFER * 2 * self.buffers :]
+                if self.octets == 4:
+                    self.data += bytes([-self.stamp & 0xFF, -self.stamp >> 8 & 0xFF])
+            self.data = self.data[-BUFFER * self.octets * self.buffers :]
         else:
-            self.played += self.data[: BUFFER * 2] or bytes(BUFFER * 2)
-            self.data = self.data[BUFFER * 2 :]
+            size = BUFFER * self.octets
+            self.played += self.data[:size] or bytes(size)
+            self.data = self.data[size:]
 
     def readinto(self, buf):
         assert self.polled and self.receives and len(buf) % 2 == 0
@@ -47,7 +52,7 @@ class Port:
 
     def write(self, buf):
         assert self.polled and not self.receives
-        n = min(len(buf), BUFFER * 2 * self.buffers - len(self.data))
+        n = min(len(buf), BUFFER * self.octets * self.buffers - len(self.data))
         self.data += buf[:n]
         return n
 
