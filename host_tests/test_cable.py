@@ -270,6 +270,12 @@ def test_what_can_be_no_secret(name, value, said):
     assert said in output and "se'same" not in output
 
 
+def test_no_secret_is_asked_for_in_vain(monkeypatch):
+    monkeypatch.setattr(cable.list_ports, "comports", lambda: [])
+    said = uhep("secrets", "set", "wifi_key", status=1, input="sesame\nsesame\n")
+    assert said.startswith("uhep secrets: no board is connected by USB")
+
+
 def test_the_console(board):
     (board.root / "main.py").write_text(
         "import time\nfor i in range(200):\n    print('line', i, chr(27))\n    time.sleep_ms(50)\n"

@@ -190,6 +190,8 @@ def test_what_does_not_fit_into_memory_is_told(monkeypatch, tmp_path, board, oct
     assert done.exit_code == 0, done.output
     said = "A phone takes 150,000 octets of heap, a call some more; with Wi-Fi up this board has"
     assert (said in done.output) == told, done.output
+    wifi = "ESP32_DEVKIT_I2S has Wi-Fi only: it will need --set wifi_ssid=NAME."
+    assert (wifi in done.output) == (board == "ESP32_DEVKIT_I2S")
 
 
 def refused(*args, files=()):
@@ -207,7 +209,8 @@ def refused(*args, files=()):
         (ESP32, "WT32_ETH01", ["--flash-mb", 1], "(factory), but a flash of 1 MB ends"),
         (ESP32, "NONE", [], "there is no board 'NONE'"),
         (ROOT / "README.md", "WT32_ETH01", [], "no ESP firmware: it begins with 23207568"),
-        (ROOT / "none.bin", "WT32_ETH01", [], "none.bin: No such file"),
+        (ROOT / "none.bin", "WT32_ETH01", [], "none.bin: No such file. For WT32_ETH01 it is"),
+        (ROOT / "none.bin", "LILYGO_T_ETH_LITE_S3", [], "/download/ESP32_GENERIC_S3/"),
         (ESP32, "WT32_ETH01", ["--version", "1"], "'1' is no version"),
         (ESP32, "WT32_ETH01", ["--set", "talk_ms=-1"], "device.json: talk_ms is -1, but must"),
         (ESP32, "WT32_ETH01", ["--set", "hep.capture_adress=x"], "capture_adress: no such key"),

@@ -35,11 +35,9 @@ def unix(script: str, *args: str) -> dict:
 
 def wasm_absent() -> str | None:
     """What is missing for `wasm`, as a sentence; None: nothing."""
-    needs = [] if shutil.which("node") else ["node"]
-    needs += [] if _WASM.exists() else [str(_WASM.relative_to(ROOT))]
-    if not needs:
+    if shutil.which("node") and _WASM.exists():
         return None
-    return f"the 32-bit WebAssembly build can not run without {' and '.join(needs)}: `make peers`"
+    return "MicroPython's 32-bit WebAssembly build, or node for it, is not here: `make peers`"
 
 
 def wasm(lib: Path, script: str, names: dict | None = None) -> dict:

@@ -29,8 +29,9 @@ def command(
     try:
         firmware, data = flash.read(image)
         todo = flash.parts(firmware, data, erase)
+        typer.echo("To be written, NVS and its secrets too:" if erase else "To be written:")
         for part in todo:
-            typer.echo(f"{part.at:#08x} to {part.at + len(part.data):#08x}")
+            typer.echo(f"  {part.at:#08x} to {part.at + len(part.data):#08x}")
         if dry_run:
             return
         port = port or find_port()

@@ -34,8 +34,8 @@ def command(
 ) -> None:
     """Make one flashable file: firmware, uhep, and the configuration of a device.
 
-    Try: uhep image --firmware ESP32_GENERIC.bin --board WT32_ETH01 --personality phone
-    --set name=desk-17 --set hep.capture_address=192.0.2.9:9060
+    Try: uhep image --firmware ESP32_GENERIC-20251209-v1.27.0.bin --board WT32_ETH01
+    --personality phone --set name=desk-17 --set hep.capture_address=192.0.2.9:9060
 
     The same input gives the same octets. Secrets do not belong into it: see uhep secrets.
     """
@@ -49,6 +49,12 @@ def command(
     try:
         described = boards.load(board)
         on_device, of_agent = configuration.gather(device, hep, settings or [], personality)
+        if not firmware.exists():
+            name = described["firmware"]
+            _stop(
+                f"{firmware}: No such file. For {described['id']} it is {name}, 1.26 or newer, of "
+                f"https://micropython.org/download/{name.partition('-')[0]}/"
+            )
         read = official.load(firmware)
         made = image.compose(
             read, described, on_device, of_agent, flash_mb=flash_mb, version=version
@@ -75,6 +81,8 @@ def command(
         console.print(
             f"The files take {used} of {of} blocks: a field update has no room beside them."
         )
+    if described["network"]["kind"] == "wifi" and not on_device.get("wifi_ssid"):
+        console.print(f"{described['id']} has Wi-Fi only: it will need --set wifi_ssid=NAME.")
     console.print(f"{out}: {len(made.data):,} octets. Now: uhep flash {out}", soft_wrap=True)
 
 

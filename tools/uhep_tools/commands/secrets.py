@@ -30,6 +30,7 @@ def set_(
     from uhep_tools.board.settings import SECRETS
 
     _known(name)
+    port = port or _found()
     if value is None:
         value = typer.prompt(name, hide_input=True, confirmation_prompt=True)
     if not 0 < len(value.encode()) <= _MOST or not value.isprintable():
@@ -68,11 +69,20 @@ def forget(
 
 
 def _run(port: str | None, code: str) -> str:
-    from uhep_tools.board.cable import Cable, CableError, find_port
+    from uhep_tools.board.cable import Cable, CableError
 
     try:
-        with Cable(port or find_port()) as cable:
+        with Cable(port or _found()) as cable:
             return cable.run("from esp32 import NVS\nn = NVS('uhep')\n" + code)
+    except CableError as error:
+        _stop(str(error))
+
+
+def _found() -> str:
+    from uhep_tools.board.cable import CableError, find_port
+
+    try:
+        return find_port()
     except CableError as error:
         _stop(str(error))
 
