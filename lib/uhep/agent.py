@@ -41,7 +41,8 @@ class Agent:
         self._guard = None  # see uhep.guard
         self._fill = None
         self._asked = ticks_ms()
-        # Validation is needed once: its code goes again, unless somebody else uses it.
+        # What else it has, `build` gives it. Needed once, that goes again with the validation,
+        # unless somebody else uses it.
         used = "uhep.config" in sys.modules
         from uhep.config import build
 

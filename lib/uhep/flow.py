@@ -42,8 +42,7 @@ def address(host):
 
             a = octets(host)
         else:
-            a = [int(n) for n in host.split(".")]
-            a = bytes(a) if min(a) >= 0 and max(a) < 256 else b""
+            a = bytes([int(n) for n in host.split(".")])
         if len(a) == 16 and a[:12] == _MAPPED:
             a = a[12:]
         if len(a) in (4, 16):
