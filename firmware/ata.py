@@ -34,8 +34,9 @@ class Ata(Unit):
         from usip.tones import sine
 
         tones, table = signals.table(settings["tones"]), sine(_PEAK)
-        sys.modules.pop("signals", None)  # it is asked once
         plan = DialPlan(settings["dial_plan"], settings["internal"])
+        for name in "signals", "dialtext":  # they are asked once
+            sys.modules.pop(name, None)
         self.telephones = []
         for index in range(_LINES):
             user = settings["user2"] if index else ""

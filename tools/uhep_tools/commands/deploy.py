@@ -13,7 +13,7 @@ def command(
     board: Annotated[
         str | None, typer.Option(metavar="ID", help="Write the board's pins too.")
     ] = None,
-    personality: Annotated[str | None, typer.Option(help="phone, probe, ...")] = None,
+    personality: Annotated[str | None, typer.Option(help="phone, ata, probe, ...")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(

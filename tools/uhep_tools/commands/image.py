@@ -16,7 +16,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The file to write; BOARD-PERSONALITY.bin.")
     ] = None,
-    personality: Annotated[str | None, typer.Option(help="phone, probe, ...")] = None,
+    personality: Annotated[str | None, typer.Option(help="phone, ata, probe, ...")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
