@@ -197,7 +197,11 @@ def test_no_device(monkeypatch):
     assert "no prompt of MicroPython" in uhep(
         *("deploy", "--port", "loop://", "--wait", 0), status=1
     )
-    assert "uhep deploy: /dev/none" in uhep("deploy", "--port", "/dev/none", status=1)
+    said = uhep("deploy", "--port", "/dev/none", status=1)
+    assert said == "uhep deploy: /dev/none: there is no such port\n"
+    monkeypatch.setattr(cable.os, "access", lambda path, mode: False)
+    said = uhep("console", "--port", "/dev/null", status=1)
+    assert "/dev/null: you may not open it; is your user in the group dialout?" in said
 
 
 def test_a_device_that_does_not_report(pty_board, monkeypatch):

@@ -61,6 +61,8 @@ def test_what_is_no_image(tmp_path, file):
 
 def test_no_board(file):
     code, said = uhep(file, "--port", "/dev/none")
+    assert code == 1 and "uhep flash: /dev/none: there is no such port" in said
+    code, said = uhep(file, "--port", "/dev/null")
     assert code == 1 and "esptool flash-id failed" in said and "Hold BOOT" in said
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -58,6 +59,15 @@ def find_port() -> str:
     )
 
 
+def check_port(url: str) -> None:
+    """Raises CableError for a port that is not there, or that this user may not open."""
+    if url.startswith("/"):
+        if not os.path.exists(url):
+            raise CableError(f"{url}: there is no such port")
+        if not os.access(url, os.R_OK | os.W_OK):
+            raise CableError(f"{url}: you may not open it; is your user in the group dialout?")
+
+
 class Cable:
     """The raw REPL of a device, as a context manager. What runs is stopped (Ctrl-C).
 
@@ -66,6 +76,7 @@ class Cable:
 
     def __init__(self, url: str):
         self.url = url
+        check_port(url)
         try:
             self._to = SerialTransport(url, _BAUD, timeout=_READ_S)
         except (TransportError, serial.SerialException, OSError, ValueError) as error:
@@ -142,6 +153,8 @@ class Cable:
 
 def log(url: str, seconds: float | None, port: Any = None) -> Iterator[str]:
     """What a device says, a line at a time, for so long (None: for ever). Raises CableError."""
+    if port is None and seconds is None:
+        check_port(url)
     end = None if seconds is None else time.monotonic() + seconds
     pending = b""
     while end is None or time.monotonic() < end:

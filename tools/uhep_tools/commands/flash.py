@@ -24,7 +24,7 @@ def command(
     Chip and flash size must be those of the image. What is in NVS stays, unless --erase is given.
     """
     from uhep_tools.board import flash
-    from uhep_tools.board.cable import CableError, find_port
+    from uhep_tools.board.cable import CableError, check_port, find_port
 
     try:
         firmware, data = flash.read(image)
@@ -35,6 +35,7 @@ def command(
         if dry_run:
             return
         port = port or find_port()
+        check_port(port)
         flash.check(firmware, data, *flash.chip_flash(port, baud))
         flash.write(port, baud, firmware, todo, erase)
     except (flash.FlashError, CableError) as error:
