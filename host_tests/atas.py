@@ -5,7 +5,7 @@ import re
 from peers.ports import free_block
 from peers.program import until
 from uhep_tools.server import Server, in_thread
-from uhep_tools.sim import HEAPS, Device
+from uhep_tools.sim import Device
 from uhep_tools.store import Store
 
 TIMEOUT_S = 60
@@ -28,7 +28,7 @@ class Ata(Device):
                 **settings,
             },
             hep={"capture_address": f"127.0.0.1:{server.port}", "status_s": 0} if server else None,
-            heap=heap or HEAPS["ata"],
+            heap=heap,
         )
 
     def start(self):

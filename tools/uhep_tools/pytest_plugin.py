@@ -144,17 +144,17 @@ def hep_server(request, tmp_path):
 
 @pytest.fixture
 def hep_device(hep_server, tmp_path):
-    """hep_device(name, hep={...}, heap="96K", **device): an emulated phone that is captured.
+    """hep_device(name, hep={...}, heap="96K", **device): an emulated device that is captured.
 
     device, hep: settings of device.json and hep.json. heap: that of its board. It has free
     ports unless they are given, and ends with the test. Returns a uhep_tools.sim.Device, whose
     wait() gives its counts.
     """
-    from uhep_tools.sim import HEAP, Device, free_udp_ports
+    from uhep_tools.sim import Device, free_udp_ports
 
     devices = []
 
-    def start(name: str, hep: dict | None = None, heap: str = HEAP, **device):
+    def start(name: str, hep: dict | None = None, heap: str | None = None, **device):
         sip_port, rtp_port = free_udp_ports(2)
         made = Device(
             name,

@@ -83,9 +83,10 @@ class Device:
     The state folder is to the device what `/` is on a board: device.json and hep.json are
     there, and stay there for the next run. `device` and `hep` are settings that are written
     into these files over what they say already, `defaults` are of device.json where it says
-    nothing. Each line of output goes to `lines` and, as it comes, to `echo` (called from a
-    thread of its own). As a context manager it starts the device and kills it at the end, if
-    it still runs. Raises SimError for a name that can not be a folder's and a SIP user's.
+    nothing. heap: that of the board; of its personality if it is not given. Each line of output
+    goes to `lines` and, as it comes, to `echo` (called from a thread of its own). As a context
+    manager it starts the device and kills it at the end, if it still runs. Raises SimError for a
+    name that can not be a folder's and a SIP user's.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Device:
         device: dict[str, Any] | None = None,
         hep: dict[str, Any] | None = None,
         defaults: dict[str, Any] | None = None,
-        heap: str = HEAP,
+        heap: str | None = None,
         echo: Callable[[str], None] = lambda line: None,
     ):
         if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
@@ -108,7 +109,7 @@ class Device:
         self._device = {"name": name, **(device or {})}
         self._defaults = defaults or {}
         self._hep = hep
-        self._heap = heap
+        self._heap = heap or HEAPS.get(self._device.get("personality"), HEAP)
         self._echo = echo
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None

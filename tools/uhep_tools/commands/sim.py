@@ -60,15 +60,14 @@ def command(
 
     from rich.console import Console
 
-    from uhep_tools.sim import HEAP, HEAPS, PERSONALITIES, Device, SimError
+    from uhep_tools.sim import HEAP, PERSONALITIES, Device, SimError
 
     if personality not in PERSONALITIES:
         _stop(f"there is no {personality!r}; there is: {', '.join(PERSONALITIES)}")
-    heap = heap or HEAPS.get(personality, HEAP)
     if size is not None:
         if names or personality != "phone":
             _stop("--count is for phones, and names them itself: uhep sim phone --count 50")
-        _fleet(size, settings or [], heap, state)
+        _fleet(size, settings or [], heap or HEAP, state)
         return
     names = names or [personality]
     if len(set(names)) < len(names):
