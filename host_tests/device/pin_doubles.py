@@ -12,7 +12,7 @@ class Pin:
     all = {}
     first = {}
 
-    def __init__(self, number, mode, pull=None):
+    def __init__(self, number, mode=None, pull=None):
         self.mode = mode
         self.pull = pull
         self.level = self.first.get(number, 1 if pull == self.PULL_UP else 0)
