@@ -65,18 +65,19 @@ class Quality:
         self._line = line
         self._settings = settings
         self._told = Told(self._stream.rtcp) if self._stream.rtcp else None
-        self._call = self._of = None
+        self._new = self._call = self._of = None
         self._before = self._began = self._since = self._looked = self._lasted_ms = 0
         self._alerted = False
 
     def on_state(self, call):
         if call.state == "talking" and call is not self._call:
             if call.media is self._channel.media:
-                self._begin(call)
+                self._new, self.voice = call, None  # its stream starts after we have heard
         elif call.state in _OVER and call is self._call:
             self._end()
 
-    def _begin(self, call):
+    def _begin(self):
+        call, self._new = self._new, None
         stream = self._stream
         agreed = call.media.agreed
         remote = (agreed.host, agreed.port)
@@ -117,6 +118,8 @@ class Quality:
         return self.voice.voip(buf, at)
 
     def poll(self):
+        if self._new and self._new.state == "talking":
+            self._begin()
         if not self._call:
             return
         self._count()
@@ -144,8 +147,7 @@ class Quality:
         self._publish(alert(self.voice, self._of, "MOSCQ", "Critical"))
 
     def _count(self):
-        # The stream makes its statistics anew when it starts, which is after we have heard.
-        self.voice.stats = self._stream.stats
+        self.voice.stats = self._stream.stats  # another's, when it was suspended and goes on
         self._lasted_ms = time.ticks_diff(time.ticks_ms(), self._began)
         self.voice.sent = self._stream.sender.sent - self._before
 
