@@ -13,21 +13,21 @@ TIMEOUT_S = 60
 
 class Ata(Device):
     """An ATA that is captured by `server` (or by none), on free ports. `sip` is that of the first
-    line, the second has the one after it."""
+    line, the second has the one after it; `rtp` is the first of four for RTP."""
 
     def __init__(self, folder, server=None, name="ata", heap=None, **settings):
-        self.sip = free_block(2)
+        self.sip, self.rtp = free_block(2), free_block(8)
         super().__init__(
             name,
             folder / name,
             device={
                 "personality": "ata",
                 "sip_port": self.sip,
-                "rtp_port": free_block(8),
+                "rtp_port": self.rtp,
                 "quit_after_ms": 2 * TIMEOUT_S * 1000,
                 **settings,
             },
-            hep={"capture_address": f"127.0.0.1:{server.port}", "status_s": 0} if server else None,
+            hep=_captured(server, name) if server else None,
             heap=heap,
         )
 
@@ -56,6 +56,11 @@ class Ata(Device):
         """Have it end; its counts."""
         self.type("quit")
         return self.wait(TIMEOUT_S)
+
+
+def _captured(server, name):
+    address = f"127.0.0.1:{server.port}"
+    return {"capture_address": address, "capture_name": name, "status_s": 0}
 
 
 def saw(device, text, count=1, seconds=20):

@@ -122,6 +122,43 @@ def test_a_call_waits_for_another(tmp_path):
     assert ours["lines"][0]["calls"] == {"ended": 2, "talked": 2}
 
 
+def test_what_is_told_of_its_calls(tmp_path):
+    """Transitions, RTCP and how it sounds, of the calls of both lines and of a second call."""
+    told = {"hep_log": True, "hep_rtcp": True, "hep_quality": True}
+    with (
+        Lab(tmp_path) as lab,
+        Ata(tmp_path, lab.server, heap="300K", **told) as ata,
+        a_phone(lab) as bob,
+    ):
+        ata.do("lift 1", "dial 1 **2")
+        ata.saw("telephone 2 rings")
+        ata.do("lift 2")
+        ata.saw(f"line 1: call to sip:ata@127.0.0.1:{ata.sip + 1}: talking")
+        ata.do("flash 1")
+        ata.saw(": holding")
+        # The second telephone has another call, which waits, on its second channel.
+        bob.type(f"call sip:ata@127.0.0.1:{ata.sip + 1}")
+        saw(bob, ": ringing")
+        ata.do("flash 1", "flash 2")
+        saw(bob, ": talking")
+        time.sleep(1)
+        bob.type("quit")
+        bob.wait(TIMEOUT_S)
+        ata.do("lay 2", "lay 1")
+        counts = ata.quit()
+        until(lambda: lab.store.count() >= counts["capture"]["captured"], "all of it")
+        found = {
+            message.packet.usec + message.packet.sec * 1000000: message.packet
+            for call in lab.store.calls()
+            for message in lab.store.messages(call.call)
+        }
+    kinds = [packet.type for packet in found.values() if packet.node_name == b"ata"]
+    assert kinds.count(100) >= 12 and kinds.count(5) >= 3, kinds
+    rtp = ata.rtp
+    reports = [json.loads(p.payload) for p in found.values() if p.type == 34]
+    assert {report["SRC_PORT"] for report in reports} >= {rtp, rtp + 4, rtp + 6}, reports
+
+
 @pytest.mark.soak
 def test_a_long_call_on_the_heap_of_an_ata(tmp_path, cases):
     """Both telephones talk to each other, one is called meanwhile; no capture asks for memory."""
