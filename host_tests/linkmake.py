@@ -62,9 +62,9 @@ def serving(store, **options):
         yield server
 
 
-def until(condition):
+def until(condition, seconds=PATIENCE_S):
     """Wait for something that must come; fail if it does not."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.005)

@@ -157,6 +157,22 @@ def test_wrong_pin_of_a_right_authority(interpreter, store, files):
     is_refused(interpreter, store, files, why, tls_pin=pin, tls_ca=files / "ca.pem")
 
 
+def test_all_of_it_once_the_certificate_is_right(interpreter, store, files):
+    """What was captured while none was to be trusted has waited."""
+    AUTHORITY.issue("localhost", end=NOW - timedelta(days=1)).write(files, "old")
+    with collector(store, files, "old") as server:
+        port = server.tls_port
+        sender = send(interpreter, server, count=20, tls_ca=files / "ca.pem")
+        while "failed: " not in sender.process.stdout.readline():
+            assert sender.process.poll() is None
+    context = server_context(files / "server.pem", files / "server-key.pem")
+    with serving(store, tls=context, tls_port=port) as server:
+        sender.wait()
+        until(lambda: server.counters.accepted == 20)
+    assert account(store, sender.stats, 20) == list(range(20))
+    assert sender.stats["unconfirmed"] == sender.stats["dropped"] == 0
+
+
 def test_no_client_certificate(interpreter, store, files):
     with collector(store, files, clients=files / "ca.pem") as server:
         sender = send(interpreter, server, count=20, tls_ca=files / "ca.pem")
@@ -206,6 +222,33 @@ def test_reset(interpreter, store, files, after):
     account(store, sender.stats, 60)
     assert sender.stats["dropped"] == 0
     assert len(proxy.connections) == 2
+
+
+@pytest.mark.parametrize("after", [0, 100, 2000])
+def test_a_handshake_that_hangs(interpreter, store, files, after):
+    """At its beginning, in the middle, or behind it: the next connection takes what waits."""
+    with collector(store, files) as server, Proxy(("127.0.0.1", server.tls_port)) as proxy:
+        proxy.then(Fault("stall", after=after))
+        sender = Sender(
+            interpreter,
+            60,
+            1,
+            last=20,
+            capture_address=f"localhost:{proxy.port}",
+            transport="tls",
+            tls_ca=str(files / "ca.pem"),
+            stall_s=2,
+            tcp_buffer=65536,
+        )
+        until(lambda: len(proxy.connections) == 1)
+        if after == 2000:  # small writes only fill buffers: nobody would see that it hangs
+            until(lambda: len(proxy.connections[0].up) >= after)
+            proxy.reset()
+        sender.wait()
+        until(lambda: (numbers := stored(store)) and numbers[-1] == 59)
+    account(store, sender.stats, 60)
+    assert sender.stats["dropped"] == 0 and len(proxy.connections) == 2
+    assert after == 2000 or sender.stats["unconfirmed"] == 0
 
 
 @pytest.mark.parametrize("fault", ["authority", "expired", "name", "pin"])

@@ -61,6 +61,8 @@ class TcpLink(UdpLink):
             self._beat = beat(agent)
         self._silent_s = self._seen = 0
         self._poll = self._begun = None
+        self._ask = None  # whether the port takes more, where only that tells
+        self._full = False
         self._looked = ticks()
         self._in = bytearray(16)
 
@@ -98,6 +100,8 @@ class TcpLink(UdpLink):
                 raise
         self._poll = select.poll()
         self._poll.register(sock, select.POLLOUT)
+        if sys.platform == "linux":
+            self._ask = getattr(self._poll, "ipoll", self._poll.poll)
 
     def _established(self):
         # Any event is the end of connecting; a read tells which end.
@@ -135,6 +139,8 @@ class TcpLink(UdpLink):
             self._read = reader(sock)
 
     def _write(self, buf, at, n):
+        if self._full and self._held():
+            return None
         sent = self._raw(buf, at, n)
         if not sent:
             self._halt()
@@ -154,6 +160,15 @@ class TcpLink(UdpLink):
             slot = 0
         self._frames[slot] = 0
         self._slot = slot
+        self._full = self._ask is not None
+
+    def _held(self):
+        # Linux lets its last segment grow by up to 64 KB, whatever SO_SNDBUF says.
+        for _ in self._ask(0):
+            self._full = False
+        if self._full:
+            self._halt()
+        return self._full
 
     def _halt(self):
         if self._halted is None:
@@ -205,8 +220,8 @@ class TcpLink(UdpLink):
         if self.write:
             self._again()
         super().close()
-        self._poll = None
-        self.trying = False
+        self._poll = self._ask = None
+        self._full = self.trying = False
         for i in range(_SLOTS):
             self._frames[i] = 0
 
