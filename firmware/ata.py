@@ -12,6 +12,8 @@ from unit import run as run_unit
 
 _LINES = 2
 _PEAK = 6000  # of each frequency of a tone
+# What lwIP has for all: CONFIG_LWIP_MAX_SOCKETS of ESP-IDF, which MicroPython leaves as it is.
+_SOCKETS = 10
 
 
 def run(settings, agent):
@@ -30,6 +32,8 @@ class Ata(Unit):
 
     def __init__(self, settings, agent, address):
         super().__init__(settings, agent)
+        if port.ON_BOARD:
+            _enough(settings)
         import signals
         from usip.tones import sine
 
@@ -93,3 +97,14 @@ class Ata(Unit):
         from atacommands import Commands
 
         return Commands(self).table
+
+
+def _enough(settings):
+    """ValueError if a board has not the sockets for these settings and for the capture."""
+    tcp = settings["sip_transport"] == "tcp" or "transport=tcp" in settings["sip_proxy"].lower()
+    each = 1 + settings["calls"] + int(settings["rtcp"]) + (2 if tcp else 0)
+    if _LINES * each + 1 > _SOCKETS:
+        raise ValueError(
+            "device.json: SIP over TCP leaves too few of the board's %d sockets; "
+            "calls must be 1 and rtcp false" % _SOCKETS
+        )

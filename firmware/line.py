@@ -49,7 +49,11 @@ class Line:
         self.transport = Transport(sock, address, self.sip_port, ready)
         self._reach(settings, address)
         rtp_port = settings["rtp_port"] + 2 * calls * index
-        self.channels = [Channel(self, address, rtp_port + 2 * at) for at in range(calls)]
+        reports = settings["rtcp"]
+        # Only the first has RTCP: a board has few sockets.
+        self.channels = [
+            Channel(self, address, rtp_port + 2 * at, reports and not at) for at in range(calls)
+        ]
         self.stream = self.channels[0].stream
         self.ua = UserAgent(
             self.transport,
@@ -179,12 +183,13 @@ class Line:
 
 
 class Channel:
-    """RTP at `port`, RTCP after it; `media` is what the line's user agent has of it.
+    """RTP at `port`, and RTCP after it if it `reports`. `media` is what the line's user agent
+    has of it.
 
     A Line has one for each call that it can hold. OSError when a port is taken.
     """
 
-    def __init__(self, line, address, port):
+    def __init__(self, line, address, port, reports):
         settings = line.settings
         self.port = port
         self._captured_rtcp = None
@@ -196,7 +201,7 @@ class Channel:
             net.ready(sock),
             line.audio,
             time,
-            self._rtcp(sock, address, port + 1) if settings["rtcp"] else None,
+            self._rtcp(sock, address, port + 1) if reports else None,
             self._on_digit,
             Playout(least, max(least, settings["jitter_most"])),
         )

@@ -109,7 +109,7 @@ def test_a_wrong_password(tmp_path):
 
     with setting(tmp_path, made) as (lab, _, (phone,)):
         saw(phone, "registration of sip:alice@uhep.test: refused (401 ")
-        time.sleep(4)  # longer than it would take to renew
+        time.sleep(3)  # longer than it would take to renew
         phone.type("status")
         saw(phone, "registration: refused")
         counts = left(phone)

@@ -11,6 +11,7 @@ import stereo
 from pin_doubles import Board, Machine, Pin
 from real_sockets import HOST
 from test_i2s import Port, Select
+from usip import net
 
 FOLDER = __file__.rpartition("/")[0] or "."
 PATH = FOLDER + "/../../boards/LILYGO_T_ETH_LITE_S3/board.json"
@@ -35,15 +36,22 @@ class Ata:
         Port.made = []
         Machine.I2S = Port
         self.pins.__enter__()
+        try:
+            self.one = self.made()
+        except ValueError:
+            self.pins.__exit__()
+            raise
+        return self
+
+    def made(self):
         first = 21000 + int.from_bytes(os.urandom(1), "big") * 16
         for at in range(first, first + 320, 16):  # whatever ports there are
             self.settings["sip_port"], self.settings["rtp_port"] = at, at + 4
             try:
-                self.one = ata.Ata(self.settings, None, HOST)
-                break
+                return ata.Ata(self.settings, None, HOST)
             except OSError:
                 pass
-        return self
+        raise AssertionError("no ports are free")
 
     def __exit__(self, *error):
         self.pins.__exit__(*error)
@@ -113,6 +121,30 @@ def test_a_call_from_one_telephone_to_the_other():
         one.hook(2, False)
         one.run(until=lambda: one.state(2) == "on the hook")
         assert not one.one.busy()
+
+
+def test_a_board_has_ten_sockets():
+    for settings, fits in (
+        ({}, True),
+        ({"sip_transport": "tcp"}, False),
+        ({"sip_transport": "tcp", "calls": 1}, False),
+        ({"sip_transport": "tcp", "calls": 1, "rtcp": False}, True),
+        ({"sip_proxy": "sip:192.0.2.9;transport=tcp"}, False),
+    ):
+        opened = []
+        udp, listen = net.udp, net.listen
+        net.udp = lambda *where: opened.append(udp(*where)) or opened[-1]
+        net.listen = lambda *where: opened.append(listen(*where)) or opened[-1]
+        try:
+            with Ata(**settings):
+                connections = 2 if "sip_transport" in settings else 0
+                assert fits and len(opened) + connections + 1 <= 10  # and one that captures
+        except ValueError as error:
+            assert not fits and "calls must be 1 and rtcp false" in str(error)
+        finally:
+            net.udp, net.listen = udp, listen
+            for each in opened:
+                each.close()
 
 
 def test_a_number_by_pulses():
