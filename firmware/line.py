@@ -234,24 +234,14 @@ class Channel:
             self.quality.on_state(call)
 
     def rtp_stat(self):
-        """X-RTP-Stat: packets and octets sent, packets received, lost here and there, jitter.
-
-        None if there never was a call with sound."""
+        """The value of X-RTP-Stat; None if there never was a call with sound."""
         if self.quality:
             return self.quality.rtp_stat()
-        stream = self.stream
-        if not stream.stats:
+        if not self.stream.stats:
             return None
-        return "CS=0;PS=%d;OS=%d;PR=%d;PL=%d,%d;JI=%d;EN=%s;DE=%s" % (
-            stream.sender.sent,
-            stream.sender.octets,
-            stream.stats.total_received(),
-            stream.stats.missing(),
-            max(stream.rtcp.remote_lost, 0) if stream.rtcp else 0,
-            stream.stats.jitter_us // 1000,
-            stream.codec,
-            stream.codec,
-        )
+        from rtpstat import text
+
+        return text(self.stream)
 
     def _on_digit(self, digit):
         for call in self._line.ua.calls:

@@ -12,20 +12,22 @@ _ALERT_MS = 5000  # MOS is looked at so often
 class Told:
     """What the other end says of us, from usip's RTCP, as uhep's Voice asks for it.
 
-    The Rtcp and the Peer of `uhep.rtcp` in one, for a phone that reads its RTCP itself.
+    The Rtcp and the Peer of `uhep.rtcp` in one, for a phone that reads its RTCP itself. Of a
+    `stream` without RTCP nothing is heard.
     """
 
     r_factor = mos_lq = mos_cq = -1
 
-    def __init__(self, rtcp):
+    def __init__(self, stream):
         self.peer = self
         self.cid = b""
         self.json = Json(1600)
-        self._rtcp = rtcp
+        self._rtcp = stream.rtcp
+        self._sender = stream.sender
 
     @property
     def heard(self):
-        return self._rtcp.remote_fraction >= 0
+        return self._rtcp is not None and self._rtcp.remote_fraction >= 0
 
     @property
     def lost(self):
@@ -37,15 +39,15 @@ class Told:
 
     @property
     def rtt_ms(self):
-        return self._rtcp.rtt_ms
+        return self._rtcp.rtt_ms if self._rtcp else -1
 
     @property
     def ssrc_hi(self):
-        return self._rtcp.sender.ssrc_high
+        return self._sender.ssrc_high
 
     @property
     def ssrc_lo(self):
-        return self._rtcp.sender.ssrc_low
+        return self._sender.ssrc_low
 
 
 class Quality:
@@ -64,7 +66,7 @@ class Quality:
         self._stream = channel.stream
         self._line = line
         self._settings = settings
-        self._told = Told(self._stream.rtcp) if self._stream.rtcp else None
+        self._told = Told(self._stream)
         self._new = self._call = self._of = None
         self._before = self._began = self._since = self._looked = self._lasted_ms = 0
         self._alerted = False
@@ -82,9 +84,8 @@ class Quality:
         agreed = call.media.agreed
         remote = (agreed.host, agreed.port)
         local = (call.media.host, self._channel.port)
-        cid = call.dialog.call_id.encode()
-        if self._told:
-            self._told.cid = cid
+        self._told.cid = call.dialog.call_id.encode()
+        if stream.rtcp:
             stream.rtcp.extended = self._extended
         self.voice = Voice(
             self._line.agent, stream.stats, self._told, local, remote, stream.codec, agreed.payload
