@@ -44,6 +44,8 @@ _SLACK = const(260)  # of a whole step of the payload, and the word before the n
 _BURST = const(4)
 _WRAP = const(0x1FFFFFFF)
 
+_len = len  # found at once; among the built-in names it takes a search, after the module's own
+
 
 @micropython.viper
 def drain(st: ptr32, at: int, left: int, ring, write) -> int:
@@ -177,6 +179,9 @@ def scan(i: int, n: int, k: int, buf: ptr8, st: ptr32, mode: int) -> int:
                 break
             k = ptr8(i)[0]
             i += 1
+            if k == 13 and i < n:
+                k = ptr8(i)[0]
+                i += 1
             if k != 10 or i >= n:
                 continue
             # A line begins. The first Call-ID (RFC 3261 7.3.1, 20.8: any case, compact form,
@@ -386,15 +391,15 @@ def capture(self, flow, way, buf, n, cid=None):
     if not self.enabled:
         return False
     head, st, ring, formats, ticks, mode = flow.ways[way]
-    if n > len(buf):
-        n = len(buf)
+    if n > _len(buf):
+        n = _len(buf)
     if cid is None:
         cid = self._cid
     at = -1
     if cid is not None:
         at = cid.find(b"\0")
         if at < 0:
-            at = len(cid)
+            at = _len(cid)
     if scan(0, n, at, buf, st, mode) < 0:
         return None
     if cid is None:
