@@ -162,8 +162,11 @@ def boots(board):
     )[-1].decode()
     slot = board.root / "slot"
     runs = slot.read_text()[0]
-    for path, data in small(found).files.items():
-        assert (board.root / runs / path).read_bytes() == data, path
+    assert slots_version(board, runs) == found
+    for name in "ab":  # where there is a manifest, there is all of a release
+        if (board.root / name / "release.txt").exists():
+            for path, data in small(slots_version(board, name)).files.items():
+                assert (board.root / name / path).read_bytes() == data, path
     slot.write_text(runs)
     return found
 
@@ -190,6 +193,73 @@ def test_what_the_device_refuses(pty_board):
             slot, todo = deploy.steps(told, small("0.1.0"), None, {})
             deploy.deploy(to, told | {"free": 10}, small("0.1.0"), slot, todo)
     assert not on_device(pty_board)
+
+
+class Usb:
+    def __init__(self, device, vid):
+        self.device, self.vid = device, vid
+
+
+def test_the_board_at_usb(monkeypatch):
+    """The one that is there: a modem or the computer's own port is none."""
+    ports = [Usb("/dev/ttyS0", None), Usb("/dev/ttyACM0", 0x12D1)]
+    monkeypatch.setattr(cable.list_ports, "comports", lambda: ports)
+    with pytest.raises(cable.CableError, match="no board is connected by USB"):
+        cable.find_port()
+    ports.append(Usb("/dev/ttyUSB0", 0x10C4))
+    assert cable.find_port() == "/dev/ttyUSB0"
+    ports.append(Usb("/dev/ttyACM1", 0x303A))
+    with pytest.raises(cable.CableError, match="several .* --port: /dev/ttyUSB0, /dev/ttyACM1"):
+        cable.find_port()
+
+
+def test_a_file_is_the_old_or_the_new_one(pty_board):
+    """Pulled between two pieces of one, a file that runs is as it was."""
+    old, new = b"old" * 1000, b"new" * 1000
+    with cable.Cable(pty_board.url) as to:
+        to.put("device.json", old)
+        pieces = []
+
+        def first_gone(n):
+            pieces.append(n)
+            pty_board.cut = pty_board.came + 1
+
+        with pytest.raises(cable.CableError):
+            to.put("device.json", new, first_gone)
+    assert len(pieces) == 1 and on_device(pty_board)["device.json"] == old
+
+
+def test_what_does_not_arrive_as_it_was_sent(pty_board):
+    """Each file is compared where it is, before its slot counts as whole."""
+    made_ = small("0.1.0")
+    with cable.Cable(pty_board.url) as to:
+        told = deploy.look(to)
+        slot, todo = deploy.steps(told, made_, None, {})
+
+        def damage(path, octets):
+            if path.endswith("part7.py"):
+                (pty_board.root / "a/crash.py").write_bytes(b"#")
+
+        with pytest.raises(cable.CableError, match="a/crash.py is not on the device as it was"):
+            deploy.deploy(to, told, made_, slot, todo, damage)
+    assert "a/release.txt" not in on_device(pty_board) and "slot" not in on_device(pty_board)
+
+
+@pytest.mark.parametrize(
+    "told, said",
+    [
+        ({"version": (1, 25, 0)}, "has MicroPython 1.25.0; uhep needs 1.26 or newer"),
+        ({"mpy": 2 << 10 | 5}, "uhep needs 1.26"),
+        ({"mpy": 3 << 10 | 6}, "no machine code for Board"),
+    ],
+)
+def test_a_device_that_is_too_old(told, said):
+    class Old:
+        def ask(self, code):
+            return {"mpy": 2 << 10 | 6, "version": (1, 27, 0), "machine": "Board"} | told
+
+    with pytest.raises(deploy.DeployError, match=said):
+        deploy.look(Old())
 
 
 def test_no_device(monkeypatch):

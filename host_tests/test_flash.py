@@ -45,6 +45,21 @@ def test_another_chip_or_size_is_refused(file):
         flash.check(read, data, "esp32", 16 << 20)
 
 
+def test_what_esptool_is_told(file, monkeypatch):
+    told = []
+    monkeypatch.setattr(flash, "_esptool", lambda args, quiet=False: told.append(args))
+    read, data = flash.read(file)
+    for erase in False, True:
+        flash.write("/dev/x", 9600, read, flash.parts(read, data, erase), erase)
+    kept, erased = told
+    assert kept[:6] == ["--chip", "esp32", "--port", "/dev/x", "--baud", "9600"]
+    assert "write-flash" in kept and "--erase-all" not in kept and "--erase-all" in erased
+    assert [word for word in kept if word.startswith("0x")] == ["0x1000", "0xf000"]
+    assert [word for word in erased if word.startswith("0x")] == ["0x0"]
+    # The size in the header is the image's: esptool does not write another one.
+    assert kept[kept.index("--flash-size") + 1] == "keep"
+
+
 def test_what_is_no_image(tmp_path, file):
     code, said = uhep(ESP32)
     assert code == 1 and "octets are no flash of 4, 8 or 16 MB; uhep image makes one" in said

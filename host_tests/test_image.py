@@ -234,6 +234,7 @@ def test_damaged_firmware(tmp_path):
     file = tmp_path / "f.bin"
     for changed, said in (
         (data[:1000000], "cut off after 1,000,000 octets"),
+        (data[:-10], f"cut off: {len(data) - 10:,} octets, {len(data):,} would be whole"),
         (data[:0x7010], "no partition table at 0x7000: take the .bin, not the .app-bin"),
         (data[0xF000:], "no partition table"),
         (data[:500000] + b"x" + data[500001:], "damaged: the app's SHA-256 does not match"),
@@ -245,6 +246,14 @@ def test_damaged_firmware(tmp_path):
         with pytest.raises(FirmwareError) as told:
             firmware.load(file)
         assert said in str(told.value)
+
+
+def test_a_firmware_that_reaches_into_the_files_is_refused(tmp_path):
+    file = tmp_path / "ota.bin"
+    file.write_bytes(ota(ESP32.read_bytes()).ljust(0x310000 - 0x1000 + 1, b"\0"))
+    said = "the firmware reaches up to 0x310001, into the files, which begin at 0x310000"
+    with pytest.raises(image.ImageError, match=said):
+        compose(file, "WT32_ETH01")
 
 
 def test_too_large_content_is_refused_with_the_numbers(tmp_path, whole):
@@ -263,6 +272,13 @@ def test_too_large_content_is_refused_with_the_numbers(tmp_path, whole):
             continue
         with pytest.raises(filesystem.FilesystemError, match=rf"do not fit .* {blocks} blocks"):
             compose(file, "WT32_ETH01")
+
+
+def test_mpy_files_of_another_version_are_refused(monkeypatch):
+    monkeypatch.setattr(release, "MPY", 7)
+    release._compile.cache_clear()
+    with pytest.raises(release.ReleaseError, match=r"makes .mpy version 6; the firmware reads 7"):
+        release.build("esp32")
 
 
 def test_machine_code_for_each_chip():

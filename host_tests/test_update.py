@@ -75,6 +75,35 @@ def test_a_switch_that_comes_too_early_is_found(micropython, tmp_path):
     assert "is not whole" in said
 
 
+WORN = """
+import sys
+import update
+taking = update.Update(None, "x64", False)
+with open(sys.argv[1], "rb") as file:
+    taking.feed(file.read())
+while taking.work():
+    if taking._lines is not None and not taking._left:
+        with open("b/same.mpy", "wb") as file:
+            file.write(b"worn")
+"""
+
+
+def test_what_the_flash_does_not_give_back(micropython, device, tmp_path):
+    """It was written as it should be, but reads otherwise: not tried."""
+    path = tmp_path / "r.uhep"
+    path.write_bytes(bundle.make(release("0.2.0"), None))
+    done = subprocess.run(
+        [micropython, "-c", WORN, path],
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"},
+        cwd=device.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert "UpdateError: same.mpy has not reached the flash" in done.stdout + done.stderr
+    assert (device.folder / "slot").read_text() == "a"
+    assert not (device.folder / "b/release.txt").exists()
+
+
 class Web(http.server.ThreadingHTTPServer):
     """Serves `paths`: {path: (status, headers, body)}."""
 

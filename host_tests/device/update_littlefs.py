@@ -80,7 +80,7 @@ def mount(flash):
 
 
 def boot(flash):
-    """boot.py on this flash: which of the releases runs. It must be whole, and nothing else."""
+    """boot.py on this flash: which release runs. Both slots must be whole, or not count."""
     mount(flash)
     sys.path[:] = PATH
     exec(BOOT, {"__name__": "boot"})
@@ -89,11 +89,15 @@ def boot(flash):
     if flash.dead:
         raise OSError(5)
     assert slot in ("/flash/a", "/flash/b"), slot
-    version, files = MANIFESTS[VERSIONS.index(slots.version_of(slot[-1]))]
-    there = {}
-    walk(slot, "", there)
-    assert there == files, "%s is not whole, slot: %s" % (slot, text("slot"))
-    return VERSIONS.index(version)
+    runs = slots.version_of(slot[-1])
+    for each in "ab":
+        version = slots.version_of(each)
+        if version:  # where there is a manifest, there is all of a release
+            there = {}
+            walk("/flash/" + each, "", there)
+            whole = there == MANIFESTS[VERSIONS.index(version)][1]
+            assert whole, "%s is not whole, slot: %s" % (each, text("slot"))
+    return VERSIONS.index(runs)
 
 
 def walk(slot, inner, there):

@@ -64,8 +64,6 @@ def compose(
         )
     flash = (flash_mb or board["flash_mb"]) << 20
     partition = firmware.filesystem(flash)
-    if partition.end > flash:
-        raise ImageError(f"{partition.name} ends at {partition.end:#x}, the flash at {flash:#x}")
     if len(firmware.data) + firmware.offset > partition.at:
         raise ImageError(
             f"the firmware reaches up to {firmware.offset + len(firmware.data):#x}, into the "
