@@ -252,10 +252,12 @@ def test_copies_to_two_of_which_one_is_killed(micropython, store, tmp_path):
             until(lambda: two.counters.accepted >= 50)
         before = one.counters.accepted
         until(lambda: one.counters.accepted > before + 50)  # goes on
+        assert cut_only(two)
         with serving(other, port=port) as two:
             sender.wait()
             until(lambda: one.counters.accepted == 400)
             account_later(other, sender, 400)
+        assert cut_only(two) and one.counters.rejected.total() == 0
         stats = sender.stats
         undisturbed(stats)
         assert stored(store) == list(range(400))
