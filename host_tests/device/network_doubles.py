@@ -39,6 +39,7 @@ class Sock:
         self.says = says
         self.stream = b""
         self.closed = False
+        self.full = False  # poll says that it takes no more, whatever a write would do
         self.options = {}
 
     def setblocking(self, flag):
@@ -124,7 +125,7 @@ class Poll:
 
     def poll(self, ms):
         assert ms == 0
-        return [(self.sock, 4)] if self.sock.up is not None else []
+        return [] if self.sock.up is None or self.sock.full else [(self.sock, 4)]
 
 
 def agent(**more):

@@ -1,6 +1,7 @@
 """TCP: no cut frame on a new connection, none twice, order kept, each capture accounted for."""
 
 import errno
+import sys
 
 from network_doubles import Network, Sock, agent, frames, poll, put, serials
 
@@ -197,6 +198,34 @@ def test_a_collector_that_never_reads():
     assert serials(net.socks[1].stream) == ([3, 4, 5], b"")
     s = a.stats()
     assert s["sent"] == 6 and s["unconfirmed"] == 3 and s["dropped"] == 0
+
+
+def test_linux_is_asked_whether_it_is_full():
+    if sys.platform != "linux":
+        return
+    n = size()
+    with Network() as net:
+        a = tcp(tcp_buffer=4096, stall_s=5)
+        poll(a)
+        sock = net.socks[0]
+        sock.full = True
+        for i in range(20):
+            put(a, i)
+        poll(a)
+        assert 512 <= len(sock.stream) < 512 + n and not sock.closed
+        sock.full = False
+        poll(a)
+        assert len(sock.stream) == 20 * n
+        put(a, 20)
+        sock.full = True
+        for i in range(21, 30):
+            put(a, i)
+        poll(a, 4, 1000)
+        assert not sock.closed
+        poll(a, 4, 1000)
+        assert sock.closed and a.stats()["unconfirmed"] >= 20
+        poll(a, 9, 1000)
+    assert serials(sock.stream + net.socks[1].stream) == (list(range(30)), b"")
 
 
 def test_slow_is_not_stalled():
