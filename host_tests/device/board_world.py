@@ -53,7 +53,7 @@ class World:
     address, None: never. cable, phy: of the Ethernet. ntp: answers; "off" does not, "kod"
     refuses, "unset" has no time, "forged" answers what was not asked, "far" takes 3 s.
     pace_ms: of the personality's loop.
-    hep: what came at the collector. nvs: {name: bytes}.
+    hep, packets: what came at the collector, its texts and whole. nvs: {name: bytes}.
     """
 
     def __init__(self, device, board=None, hep=True):
@@ -65,6 +65,7 @@ class World:
         self.pace_ms = 100
         self.asked = 0
         self.hep = []
+        self.packets = []
         self.nvs = {"wifi_key": b"sesame123"}
         self.cause = 1
         self.boots = 0
@@ -540,6 +541,7 @@ class Socket:
             self.time(data)
         elif address == (COLLECTOR, 9060):
             assert data[:4] == b"HEP3"
+            w.packets.append(data)
             w.hep.append(payload(data))
 
     def time(self, question):
