@@ -26,7 +26,7 @@ demo: $(READY)
 	@$(BIN)/uhep demo
 
 test: $(READY)
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup
+	@$(BIN)/pytest -n $(JOBS)
 
 soak: $(READY)
 	@UHEP_SOAK=1 $(BIN)/pytest -m soak

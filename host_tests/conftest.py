@@ -5,6 +5,7 @@ UHEP_SOAK=1 runs the long proofs whole (make soak).
 """
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -68,6 +69,20 @@ def pytest_runtest_setup(item):
                 if REQUIRE_PEERS:
                     pytest.fail(text, pytrace=False)
                 pytest.skip(text)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    class ByDeviceFile(LoadScopeScheduling):
+        """All tests of a file of device/ to one worker: it runs the file once, for all of them."""
+
+        def _split_scope(self, nodeid):
+            found = re.search(r"\[(\w+)::\w+\]$", nodeid)
+            return found[1] if found else nodeid
+
+    return ByDeviceFile(config, log)
 
 
 @pytest.fixture(scope="session")

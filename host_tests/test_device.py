@@ -21,13 +21,7 @@ def each_test(pattern="test_*.py"):
     for path in sorted(DEVICE.glob(pattern)):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                yield pytest.param(
-                    path.stem,
-                    node.name,
-                    id=f"{path.stem}::{node.name}",
-                    # One process, which runs the file once.
-                    marks=pytest.mark.xdist_group(path.stem),
-                )
+                yield pytest.param(path.stem, node.name, id=f"{path.stem}::{node.name}")
 
 
 @functools.cache
