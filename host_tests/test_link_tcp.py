@@ -141,7 +141,7 @@ def test_collector_killed_and_started_in_mid_call(micropython, tmp_path):
 
     def serve():
         server = subprocess.Popen(
-            [UHEP, "serve", "--listen", f"127.0.0.1:{port}", "--db", str(database)],
+            [UHEP, "serve", "--listen", f"127.0.0.1:{port}", "--no-page", "--db", str(database)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

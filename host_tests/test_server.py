@@ -366,6 +366,7 @@ def uhep_serve(tmp_path, stdout):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [UHEP, "serve", "--listen", f"127.0.0.1:{port}", "--db", str(tmp_path / "u.db")]
+    command += ["--page", "127.0.0.1:0"]
     process = subprocess.Popen(
         command,
         stdout=stdout,
