@@ -72,6 +72,12 @@ def picture(watched, name):
         watched.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
+def at_call(tab, cid=""):
+    """A call's page was gone to: it is there, and its script hears clicks and keys."""
+    expect(tab).to_have_url(re.compile(rf"/call\?id={cid}"))
+    tab.locator("#live.on").wait_for()
+
+
 def sound(watched, page):
     """No error, nothing asked of another host, a name on everything that can be used."""
     assert watched.errors == []
@@ -113,7 +119,7 @@ def test_demo_call(tmp_path, browser, monkeypatch):
         assert "ended" in tab.locator("tr", has=row).inner_text()
         picture(watched, "demo-calls")
         row.click()
-        tab.locator(".ladder").wait_for()
+        at_call(tab)
         named = [link.get_attribute("aria-label") for link in tab.locator("a.rung").all()]
         assert [re.match(r"[\d.]+ s: (.*?),", name)[1] for name in named if " to " in name] == [
             *("INVITE", "100 Trying", "180 Ringing", "200 OK", "ACK"),
@@ -177,6 +183,7 @@ def test_every_page(store, browser, scheme, size):
         watched.errors.clear()  # the last one was a 404, as it should be
         tab.goto(page.url)
         tab.get_by_role("link", name="100 to 200").click()
+        at_call(tab)
         tab.get_by_role("link", name=re.compile("^0.000 s: INVITE")).click()
         tab.get_by_role("button", name="Close the message").wait_for()
         assert tab.evaluate(_TOO_WIDE) <= 0
@@ -204,8 +211,7 @@ def test_keyboard_alone(store, browser):
         tab.keyboard.press("Escape")
         tab.keyboard.press("j")
         tab.keyboard.press("Enter")
-        expect(tab).to_have_url(re.compile(r"/call\?id=77b0"))
-        tab.locator("#live.on").wait_for()  # its keys are heard from now on
+        at_call(tab, "77b0")
         tab.keyboard.press("j")
         tab.keyboard.press("j")
         tab.keyboard.press("Enter")
@@ -263,6 +269,7 @@ def test_hostile_call_runs_nothing(store, browser):
         tab.on("dialog", lambda dialog: watched.errors.append("a script ran") or dialog.dismiss())
         tab.goto(page.url)
         tab.get_by_role("link", name=re.compile("to 200")).first.click()
+        at_call(tab)
         tab.locator("a[data-message]").first.click()
         tab.locator("#detail pre").wait_for()
         assert "onerror=alert(1)>\\x1b[2J" in tab.locator("#detail pre").inner_text()
