@@ -197,7 +197,7 @@ def test_a_long_call_on_the_heap_of_an_ata(tmp_path, cases):
 
 
 def test_what_a_telephone_hears(tmp_path):
-    """Dial tone, ringback, the other's voice, busy tone: by their frequencies and cadences."""
+    """Dial tone, ringback, the other's voice, busy tone: by their frequencies, on and off."""
     settings = {"audio": "wav", "wav_out": str(tmp_path / "ear.wav"), "tones": "us"}
     with Ata(tmp_path, **settings) as ata:
         ata.do("lift 1")
@@ -220,7 +220,9 @@ def test_what_a_telephone_hears(tmp_path):
     first = {name: found.index(True) for name, found in tones.items()}
     assert first["dial"] == 0 < first["ring"] < first["busy"]
     busy = tones["busy"][first["busy"] :]
-    assert 2 <= busy.index(False) <= 6  # half a second, in fifths, and then it is silent
+    # On for at most half a second, in fifths; a busy machine leaves frames out of the file. The
+    # exact cadence, by a clock of its own: device/test_ata_parts.py.
+    assert busy.index(False) <= 6
     assert True in busy[busy.index(False) :]
 
 
