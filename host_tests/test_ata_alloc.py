@@ -10,41 +10,20 @@ SCRIPT = """
 import sys
 import ata, device, micropython, signals
 from handset import Handset
+from heap_asked import Agreed, Clock, asked
 from hook import Hook
 from keypad import Keypad
 from usip import net, rtp
 from usip.audio import Echo
 from usip.tones import sine
 
-class Clock:
-    now = 0
-    def ticks_ms(self):
-        return self.now
-    def ticks_us(self):
-        return self.now * 1000
-    def ticks_add(self, a, b):
-        return a + b
-    def ticks_diff(self, a, b):
-        return a - b
-
-def asked(what):
-    def run(times):
-        for _ in range(times):
-            what()
-    run(50)
-    before = micropython.mem_total()
-    run(1)
-    once = micropython.mem_total()
-    run(1001)
-    return micropython.mem_total() - once - (once - before)
-
 sip, near, far, port = [int(each) for each in sys.argv[1:]]
 settings = device.validate({"personality": "ata", "sip_port": sip, "rtp_port": port})
 one = ata.Ata(settings, None, "127.0.0.1")
-print("idle", asked(one.poll))
+print("idle", asked(one.poll, 50))
 one.telephones[0].lift()
 one.telephones[1].lift()
-print("dialling", asked(one.poll))
+print("dialling", asked(one.poll, 50))
 
 # Sound both ways, with a tone over it.
 clock = Clock()
@@ -53,11 +32,6 @@ stream = rtp.Stream(here, net.ready(here), Echo(), clock)
 ear = Handset(Echo(), [stream], signals.table("e180"), sine(6000), clock)
 ear.lift()
 ear.attach(stream)
-
-class Agreed:
-    payload = codec = 0
-    event = None
-    sends = receives = True
 
 stream.start(net.resolve("127.0.0.1", far), Agreed)
 arrived = bytearray(b"\\x80" + bytes(171))
@@ -78,9 +52,9 @@ there.sendto(arrived, back)
 before = micropython.mem_total()
 here.recv(512)
 print("recv", micropython.mem_total() - before)
-print("talk", asked(talk))
+print("talk", asked(talk, 50))
 ear.signal("waiting")
-print("waiting", asked(talk))
+print("waiting", asked(talk, 50))
 print("played", stream.playout.played)
 
 # A hook and a keypad that nobody touches, and one key that is held.
@@ -92,9 +66,9 @@ def pins():
     clock.now += 1
     hook.poll()
     pad.poll()
-print("pins", asked(pins))
+print("pins", asked(pins, 50))
 pressed[0] = 0
-print("held", asked(pins))
+print("held", asked(pins, 50))
 
 # Two telephones at a microphone and a speaker.
 class Port:
@@ -131,7 +105,7 @@ def sound():
     for side in sides:
         side.poll()
         side.play(side.frame())
-print("stereo", asked(sound))
+print("stereo", asked(sound, 50))
 """
 
 
@@ -140,9 +114,10 @@ def test_waiting_tones_and_sound_ask_for_nothing(micropython, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     ports = [str(free_block(size)) for size in (2, 2, 2, 8)]
+    path = ":".join(f"{ROOT / part}" for part in ("lib", "firmware", "host_tests/device"))
     done = subprocess.run(
         [micropython, "-X", "heapsize=1M", str(script), *ports],
-        env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"},
+        env={**os.environ, "MICROPYPATH": f"{path}:.frozen"},
         capture_output=True,
         text=True,
     )

@@ -9,40 +9,14 @@ from uhep_tools.sim import free_udp_ports
 SCRIPT = """
 import sys
 import device, micropython, phone
+from heap_asked import Agreed, Clock, asked
 from usip import net, rtp
 from usip.audio import Echo, Tone
-
-class Clock:
-    now = 0
-    def ticks_ms(self):
-        return self.now
-    def ticks_us(self):
-        return self.now * 1000
-    def ticks_add(self, a, b):
-        return a + b
-    def ticks_diff(self, a, b):
-        return a - b
-
-def asked(what):
-    def run(times):
-        for _ in range(times):
-            what()
-    run(10)
-    before = micropython.mem_total()
-    run(1)
-    once = micropython.mem_total()
-    run(1001)
-    return micropython.mem_total() - once - (once - before)
 
 sip, near, far, port = map(int, sys.argv[1:])
 clock = Clock()
 here, there = net.udp("127.0.0.1", near), net.udp("127.0.0.1", far)
 stream = rtp.Stream(here, net.ready(here), Tone(400), clock)
-
-class Agreed:
-    payload = codec = 0
-    event = None
-    sends = receives = True
 
 stream.start(net.resolve("127.0.0.1", far), Agreed)
 
@@ -50,7 +24,7 @@ def packet():
     clock.now += 20
     stream.poll()
 
-print("sent", asked(packet))
+print("sent", asked(packet, 10))
 print("count", stream.sender.sent)
 
 arrived = bytearray(b"\\x80" + bytes(171))
@@ -70,20 +44,21 @@ there.sendto(arrived, back)
 before = micropython.mem_total()
 here.recv(512)
 print("recv", micropython.mem_total() - before)
-print("talk", asked(talk))
+print("talk", asked(talk, 10))
 print("played", stream.playout.played)
 settings = device.validate({"sip_port": sip, "rtp_port": port})
 idle = phone.Phone(settings, None, "127.0.0.1")
-print("idle", asked(idle.poll))
+print("idle", asked(idle.poll, 10))
 """
 
 
 def test_sending_rtp_and_waiting_ask_for_nothing(micropython, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
+    path = ":".join(f"{ROOT / part}" for part in ("lib", "firmware", "host_tests/device"))
     done = subprocess.run(
         [micropython, "-X", "heapsize=1M", str(script), *map(str, free_udp_ports(4))],
-        env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"},
+        env={**os.environ, "MICROPYPATH": f"{path}:.frozen"},
         capture_output=True,
         text=True,
     )
