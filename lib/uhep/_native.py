@@ -3,7 +3,8 @@
 # holds both to the same bytes. The frames of native functions live on the C stack, so none
 # of these asks the heap for one, and `try` costs nothing there.
 #
-# Written for size: the first three variables of a viper function are registers. No literal
+# A call between two of these costs as much as a hundred octets of scan, so there are few, and
+# each does much. The first three variables of a viper function are registers. No literal
 # >= 2^30: on a 32-bit board the compiler takes it for an object. The state array `st` is
 # described in ring.py.
 
@@ -21,7 +22,6 @@ _LEFT = const(5)
 _USED = const(6)
 _SIZE = const(7)
 _LIMIT = const(8)
-_FORMAT = const(9)
 _FOUND = const(10)
 _PEAK_BYTES = const(11)
 _PEAK_RECORDS = const(12)
@@ -44,221 +44,203 @@ _SLACK = const(260)  # of a whole step of the payload, and the word before the n
 _BURST = const(4)
 _WRAP = const(0x1FFFFFFF)
 
+_error = None  # a viper function's local is of one type, and this becomes None again
 _len = len  # found at once; among the built-in names it takes a search, after the module's own
 
 
 @micropython.viper
-def drain(st: ptr32, at: int, left: int, ring, write) -> int:
-    # Writes records, oldest first, until none is left, one does not go, or there were
-    # _BURST. Returns how many went.
-    r = ptr8(ring)
-    n = 0
-    left = st[_LEFT]
-    while left:
-        sent = write(ring, st[_AT], left)
-        if not sent:
-            break
-        at = int(sent)
-        left -= at
-        if left:
-            st[_AT] = st[_AT] + at
-            st[_LEFT] = left
-            break
-        at = st[_TAIL]
-        left = _NUMBER + r[at - 1]
-        st[left] = st[left] - 1
-        left = (r[at + 4] << 8 | r[at + 5]) + 7 & -4
-        st[_USED] = st[_USED] - left
-        left += at
-        if left == st[_END] and st[_HEAD] <= at:
-            left = _BEGIN
-        st[_TAIL] = left
-        st[_AT] = left
-        at = left
-        left = st[_COUNT] - 1
-        st[_COUNT] = left
-        if left:
-            left = r[at + 4] << 8 | r[at + 5]
-        st[_LEFT] = left
-        n += 1
-        if n == _BURST:
-            break
-    return n
-
-
-@micropython.viper
-def scan(i: int, n: int, k: int, buf: ptr8, st: ptr32, mode: int) -> int:
-    # What the n octets at `buf` are, into the state array, and how long their correlation id
-    # is. k: octets of an id that is known; -1: the Call-ID. mode: see Flow. -1: no SIP, and
-    # the flow takes no other. Looks at the header only, and only as far as it must: a
-    # response's method stands in its CSeq. Seeks control characters four octets a step: may
-    # look at three behind n, no more.
-    ids = k
-    found = 0
-    method = 0
-    status = 0
-    k = mode
-    if mode < 0:
-        i = int(buf)
-        n += i
-        name = ptr8(b"call-idcseq")
-        while i < n and ptr8(i)[0] <= 13:
-            i += 1
-        token = 1  # a method stands at i
-        if i + 4 <= n and ptr8(i)[0] == 0x53 and ptr8(i)[1] == 0x49:
-            if ptr8(i)[2] == 0x50 and ptr8(i)[3] == 0x2F:
-                token = 0
-                while i < n and ptr8(i)[0] > 0x20:
-                    i += 1
-                while i < n and ptr8(i)[0] == 0x20:
-                    i += 1
-                while i < n and ptr8(i)[0] >= 0x30 and ptr8(i)[0] <= 0x39 and status < 1000:
-                    status = status * 10 + ptr8(i)[0] - 0x30
-                    i += 1
-                if status < 100 or status > 999:
-                    status = 999
-        while True:
-            if token:
-                token = int(
-                    ptr8(
-                        b"INVITE ACK BYE CANCEL OPTIONS REGISTER MESSAGE INFO PRACK UPDATE "
-                        b"SUBSCRIBE NOTIFY REFER PUBLISH "
-                    )
-                )
-                method = 1
-                while method < 15:
-                    k = i
-                    while ptr8(token)[0] > 0x20 and k < n and ptr8(k)[0] == ptr8(token)[0]:
-                        k += 1
-                        token += 1
-                    if ptr8(token)[0] == 0x20 and (k >= n or ptr8(k)[0] <= 0x20):
-                        break
-                    while ptr8(token)[0] > 0x20:
-                        token += 1
-                    token += 1
-                    method += 1
-                token = 0
-                if method == 15 and status == 0:
-                    # Of any method, if a version is named.
-                    k = i
-                    while k < n and ptr8(k)[0] != 0x20 and ptr8(k)[0] != 10:
-                        if ptr8(k)[0] == 0x3A:
-                            break  # a header
-                        k += 1
-                    method = 0
-                    if k > i and k < n and ptr8(k)[0] == 0x20:
-                        while k + 5 <= n and ptr8(k)[0] != 10:
-                            if ptr8(k)[0] == 0x20 and ptr8(k)[1] == 0x53 and ptr8(k)[2] == 0x49:
-                                if ptr8(k)[3] == 0x50 and ptr8(k)[4] == 0x2F:
-                                    method = 15
-                                    break
-                            k += 1
-                    if method == 0 and mode < -1:
-                        return -1
-            if ids >= 0 and (method or status == 0):
-                break
-            while i < n and ptr8(i)[0] >= 0x20:
+def record(
+    i: int,
+    n: int,
+    k: int,
+    size: int,
+    buf,
+    cid,
+    st: ptr32,
+    mode: int,
+    ring,
+    head: ptr8,
+    ticks,
+    formats,
+) -> int:
+    # The record of a packet, n octets (at most `size`) at `buf`: what it is, room for it in the
+    # ring, and all that is written there. `i` says how much of that: 0 all, 1 only what it is,
+    # 2 all but that. Returns where the record begins; -1: no room; -2: larger than the ring, or
+    # nothing; -3: the collector does not take this kind; -4: no SIP, and the flow takes no
+    # other. With 1 the octets of the correlation id instead.
+    #
+    # k: octets of an id that is known, in cid; -1: the Call-ID. mode: see Flow. The scan looks
+    # at the header only, and only as far as it must: a response's method stands in its CSeq.
+    # It seeks control characters four octets a step: may look at three behind n, no more.
+    source = int(ptr8(buf))
+    step = i
+    if n > size:
+        n = size
+    payload = n
+    if step < 2:
+        high = 0x20202020
+        high = high << 2  # 0x80808080, which as a literal is an object
+        ids = k
+        found = 0
+        method = 0
+        status = 0
+        k = mode
+        if mode < 0:
+            i = source
+            n += i
+            name = ptr8(b"call-id\0cseq\0")
+            while i < n and ptr8(i)[0] <= 13:
                 i += 1
-                if i & 3 == 0:
+            token = 1  # a method stands at i
+            if i + 4 <= n and ptr8(i)[0] == 0x53 and ptr8(i)[1] == 0x49:
+                if ptr8(i)[2] == 0x50 and ptr8(i)[3] == 0x2F:
+                    token = 0
+                    while i < n and ptr8(i)[0] > 0x20:
+                        i += 1
+                    while i < n and ptr8(i)[0] == 0x20:
+                        i += 1
+                    while i < n and ptr8(i)[0] >= 0x30 and ptr8(i)[0] <= 0x39 and status < 1000:
+                        status = status * 10 + ptr8(i)[0] - 0x30
+                        i += 1
+                    if status < 100 or status > 999:
+                        status = 999
+            while True:
+                if token:
+                    token = int(
+                        ptr8(
+                            b"INVITE ACK BYE CANCEL OPTIONS REGISTER MESSAGE INFO PRACK UPDATE "
+                            b"SUBSCRIBE NOTIFY REFER PUBLISH "
+                        )
+                    )
+                    method = 1
+                    while method < 15:
+                        k = i
+                        while ptr8(token)[0] > 0x20 and k < n and ptr8(k)[0] == ptr8(token)[0]:
+                            k += 1
+                            token += 1
+                        if ptr8(token)[0] == 0x20 and (k >= n or ptr8(k)[0] <= 0x20):
+                            break
+                        while ptr8(token)[0] > 0x20:
+                            token += 1
+                        token += 1
+                        method += 1
+                    token = 0
+                    if method == 15 and status == 0:
+                        # Of any method, if a version is named.
+                        k = i
+                        while k < n and ptr8(k)[0] != 0x20 and ptr8(k)[0] != 10:
+                            if ptr8(k)[0] == 0x3A:
+                                break  # a header
+                            k += 1
+                        method = 0
+                        if k > i and k < n and ptr8(k)[0] == 0x20:
+                            while k + 5 <= n and ptr8(k)[0] != 10:
+                                if (
+                                    ptr8(k)[0] == 0x20
+                                    and ptr8(k)[1] == 0x53
+                                    and ptr8(k)[2] == 0x49
+                                ):
+                                    if ptr8(k)[3] == 0x50 and ptr8(k)[4] == 0x2F:
+                                        method = 15
+                                        break
+                                k += 1
+                        if method == 0 and mode < -1:
+                            return -4
+                if ids >= 0 and (method or status == 0):
+                    break
+                while i < n and ptr8(i)[0] >= 0x20:
+                    i += 1
+                    if i & 3:
+                        continue
                     while i < n:
-                        k = ptr32(i)[0]
-                        if (k | k >> 1) & 0x20202020 ^ 0x20202020:
+                        if (ptr32(i)[0] - 0x20202020) & high:
                             break
                         i += 4
-            if found and ids < 0:
-                if i > n:
-                    i = n
-                k = i
-                while k > found and ptr8(k - 1)[0] <= 0x20:
-                    k -= 1
-                ids = k - found
-                if ids > 255:
-                    ids = 255
-                continue
-            if i >= n:
-                break
-            k = ptr8(i)[0]
-            i += 1
-            if k == 13 and i < n:
-                k = ptr8(i)[0]
-                i += 1
-            if k != 10 or i >= n:
-                continue
-            # A line begins. The first Call-ID (RFC 3261 7.3.1, 20.8: any case, compact form,
-            # white space before the colon, folding), and a response's CSeq.
-            k = ptr8(i)[0]
-            if k == 13 or k == 10:
-                break
-            k |= 0x20
-            end = 7
-            if k == 0x69:
-                i += 1
-            elif k == 0x63:
-                k = 0
-                if i + 1 < n and ptr8(i)[1] | 0x20 == 0x73:
-                    k = 7
-                    end = 11
-                while k < end and i < n and ptr8(i)[0] > 13 and ptr8(i)[0] | 0x20 == name[k]:
-                    k += 1
-                    i += 1
-                if k < end:
+                if found and ids < 0:
+                    if i > n:
+                        i = n
+                    k = i
+                    while k > found and ptr8(k - 1)[0] <= 0x20:
+                        k -= 1
+                    ids = k - found
+                    if ids > 255:
+                        ids = 255
                     continue
-            else:
-                continue
-            while i < n and (ptr8(i)[0] == 0x20 or ptr8(i)[0] == 9):
-                i += 1
-            if i >= n or ptr8(i)[0] != 0x3A:
-                continue
-            if end == 7:
-                if ids >= 0:
-                    continue
-            elif status == 0 or method:
-                continue
-            while True:
-                i += 1
                 if i >= n:
                     break
+                if ptr8(i)[0] == 13:
+                    i += 1
+                i += 1
+                if ptr8(i - 1)[0] != 10 or i >= n:
+                    continue
+                # A line begins. The first Call-ID (RFC 3261 7.3.1, 20.8: any case, compact form,
+                # white space before the colon, folding), and a response's CSeq.
                 k = ptr8(i)[0]
-                if k == 10:
-                    if i + 1 >= n or (ptr8(i)[1] != 0x20 and ptr8(i)[1] != 9):
-                        break  # no value
-                elif k > 0x20 and (end == 7 or k < 0x30 or k > 0x39):
+                if k == 13 or k == 10:
                     break
-            if end == 7:
-                found = i
-            else:
-                token = 1
-        if ids < 0:
+                k |= 0x20
+                end = 7
+                if k == 0x69:
+                    i += 1
+                elif k == 0x63:
+                    k = 0
+                    if i + 1 < n and ptr8(i)[1] | 0x20 == 0x73:
+                        k = 8
+                        end = 12
+                    while i < n and ptr8(i)[0] | 0x20 == name[k]:
+                        k += 1
+                        i += 1
+                    # A CR is a "-" but for 0x20.
+                    if k < end or ptr8(i - 3)[0] == 13:
+                        continue
+                else:
+                    continue
+                while i < n and (ptr8(i)[0] == 0x20 or ptr8(i)[0] == 9):
+                    i += 1
+                if i >= n or ptr8(i)[0] != 0x3A:
+                    continue
+                if end == 7:
+                    if ids >= 0:
+                        continue
+                elif status == 0 or method:
+                    continue
+                while True:
+                    i += 1
+                    if i >= n:
+                        break
+                    k = ptr8(i)[0]
+                    if k == 10:
+                        if i + 1 >= n or (ptr8(i)[1] != 0x20 and ptr8(i)[1] != 9):
+                            break  # no value
+                    elif k > 0x20 and (end == 7 or k < 0x30 or k > 0x39):
+                        break
+                if end == 7:
+                    found = i
+                else:
+                    token = 1
+            if ids < 0:
+                ids = 0
+            k = 2
+            if method and method < 7:
+                k = 0
+                if method < 5:
+                    k = 3
+                    if status and status < 200:
+                        k = 2
+        elif ids < 0:
             ids = 0
-        k = 2
-        if method and method < 7:
-            k = 0
-            if method < 5:
-                k = 3
-                if status and status < 200:
-                    k = 2
-    elif ids < 0:
-        ids = 0
-    st[_METHOD] = method
-    st[_STATUS] = status
-    st[_CLASS] = k
-    if found:
-        found -= int(buf)
-    st[_FOUND] = found
-    if ids > 255:
-        ids = 255
-    st[_IDS] = ids
-    return ids
-
-
-@micropython.viper
-def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) -> int:
-    # Makes room for a record with n octets of payload and writes all of it but the payload.
-    # i: ticks. buf: where the correlation id stands that `scan` found. Returns where the
-    # payload goes; -1: no room; -2: larger than the ring, or nothing; -3: the collector does
-    # not take this kind.
-    now = i
-    payload = n
+        st[_METHOD] = method
+        st[_STATUS] = status
+        st[_CLASS] = k
+        if found:
+            found -= source
+        st[_FOUND] = found
+        if ids > 255:
+            ids = 255
+        st[_IDS] = ids
+        if step:
+            return ids
+    r = ptr8(ring)
     ids = st[_IDS]
     fixed = head[4] << 8 | head[5]
     if fixed == 0:
@@ -299,7 +281,7 @@ def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) 
     if k > st[_PEAK_BYTES]:
         st[_PEAK_BYTES] = k
     k = st[_CLASS]
-    ring[i - 1] = k
+    r[i - 1] = k
     k += _NUMBER
     st[k] = st[k] + 1
     k = st[_COUNT] + 1
@@ -308,9 +290,9 @@ def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) 
         st[_PEAK_RECORDS] = k
     st[_QUEUED] = (st[_QUEUED] + 1) & _WRAP
     st[_TRUNCATED] = (st[_TRUNCATED] + cut) & _WRAP
-    st[_FORMAT] = payload >> 8
 
     # The clock, as Clock.tick has it.
+    now = int(ticks())
     k = (now - st[_T0]) & 0x3FFFFFFF
     if k == 0 or k > 0x1FFFFFFF:
         k = 1
@@ -325,14 +307,15 @@ def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) 
             st[_HI] = st[_HI] + 1
     st[_US] = k
 
-    i = int(ring) + at
+    i = int(r) + at
     n = int(head)
     k = i + fixed
     while i < k:
         ptr32(i)[0] = ptr32(n)[0]
-        n += 4
-        i += 4
-    i = int(ring) + at
+        ptr32(i)[1] = ptr32(n)[1]
+        n += 8
+        i += 8
+    i = int(r) + at
     ptr8(i)[4] = total >> 8
     ptr8(i)[5] = total
     if st[_ZERO] == 0:
@@ -357,7 +340,16 @@ def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) 
         ptr8(i)[5] = n
         i += 6
         k = i + ids
-        n = int(buf) + st[_FOUND]
+        if cid:
+            source = int(ptr8(cid))
+        n = source + st[_FOUND]
+        while i + 3 < k:
+            ptr8(i)[0] = ptr8(n)[0]
+            ptr8(i)[1] = ptr8(n)[1]
+            ptr8(i)[2] = ptr8(n)[2]
+            ptr8(i)[3] = ptr8(n)[3]
+            n += 4
+            i += 4
         while i < k:
             ptr8(i)[0] = ptr8(n)[0]
             n += 1
@@ -369,7 +361,8 @@ def frame(i: int, n: int, k: int, st: ptr32, ring: ptr8, head: ptr8, buf: ptr8) 
     n = payload + 6
     ptr8(i)[4] = n >> 8
     ptr8(i)[5] = n
-    return at + total - payload
+    pack_into(formats[payload >> 8], ring, at + total - payload, buf)
+    return at
 
 
 @micropython.viper
@@ -390,32 +383,44 @@ def slide(ring: ptr8, at: int, n: int, by: int):
 def capture(self, flow, way, buf, n, cid=None):
     if not self.enabled:
         return False
+    at = 0
+    if cid is self._extra:  # both are None, in the common case
+        head, st, ring, formats, ticks, mode = flow.ways[way]
+        at = record(0, n, -1, _len(buf), buf, None, st, mode, ring, head, ticks, formats)
+        if at > 0:
+            return True
+    return _capture(self, flow, way, buf, n, cid, at)
+
+
+@micropython.native
+def _capture(self, flow, way, buf, n, cid, at):
+    # What may be more to a capture: a guard, an id that is given, no room in the ring (at < 0).
     head, st, ring, formats, ticks, mode = flow.ways[way]
-    if n > _len(buf):
-        n = _len(buf)
+    size = _len(buf)
+    if n > size:
+        n = size
     if cid is None:
         cid = self._cid
-    at = -1
-    if cid is not None:
-        at = cid.find(b"\0")
-        if at < 0:
-            at = _len(cid)
-    if scan(0, n, at, buf, st, mode) < 0:
-        return None
-    if cid is None:
-        cid = buf
     guard = self._guard
-    if guard is not None:
-        self._source = cid
-        if not guard.admit(flow, way, buf, n):
-            return False
-    while True:
-        at = frame(ticks(), n, 0, st, ring, head, cid)
-        if at >= 0:
-            break
+    if at == 0:
+        at = -1
+        if cid is not None:
+            at = cid.find(b"\0")
+            if at < 0:
+                at = _len(cid)
+        known = 0 if guard is None else 1
+        at = record(known, n, at, size, buf, cid, st, mode, ring, head, ticks, formats)
+        if guard is not None and at != -4:
+            self._source = buf if cid is None else cid
+            if not guard.admit(flow, way, buf, n):
+                return False
+            at = record(2, n, 0, size, buf, cid, st, mode, ring, head, ticks, formats)
+    while at < 0:
+        if at == -4:
+            return None
         if not self._room(at, n):
             return False
-    pack_into(formats[st[_FORMAT]], ring, at, buf)
+        at = record(2, n, 0, size, buf, cid, st, mode, ring, head, ticks, formats)
     if guard is not None:
         at = st[_NEW]
         guard.stored(at, self.ring.length(at))
@@ -425,21 +430,54 @@ def capture(self, flow, way, buf, n, cid=None):
 @micropython.native
 def begins(self, buf, n):
     # Whether the n octets of buf begin as a SIP message does.
-    return scan(0, n, 0, buf, self._st, -2) >= 0
+    st = self._st
+    return record(1, n, 0, n, buf, None, st, -2, buf, buf, None, None) >= 0
 
 
-@micropython.native
-def poll(self):
-    st, ring, write = self._out
-    if write is None or not st[_LEFT]:
-        self._idle()
-        st, ring, write = self._out
+@micropython.viper
+def poll(self) -> int:
+    global _error
     n = 0
-    if write is not None:
+    state, ring, write = self._out
+    st = ptr32(state)
+    if not write or st[_LEFT] == 0:
+        self._idle()
+        state, ring, write = self._out
+    if write:
+        r = ptr8(ring)
+        left = st[_LEFT]
         try:
-            n = drain(st, 0, 0, ring, write)
-        except OSError as e:
-            self._failed(e)
+            while left:
+                sent = write(ring, st[_AT], left)
+                if not sent:
+                    break
+                at = int(sent)
+                left -= at
+                if left:
+                    st[_AT] = st[_AT] + at
+                    st[_LEFT] = left
+                    break
+                at = st[_TAIL]
+                left = _NUMBER + r[at - 1]
+                st[left] = st[left] - 1
+                left = (r[at + 4] << 8 | r[at + 5]) + 7 & -4
+                st[_USED] = st[_USED] - left
+                left += at
+                if left == st[_END] and st[_HEAD] <= at:
+                    left = _BEGIN
+                st[_TAIL] = left
+                st[_AT] = left
+                at = left
+                left = st[_COUNT] - 1
+                st[_COUNT] = left
+                if left:
+                    left = r[at + 4] << 8 | r[at + 5]
+                st[_LEFT] = left
+                n += 1
+                if n == _BURST:
+                    break
+        except OSError as _error:
+            self._failed(_error)
     if not n:
         self.clock.tick()
     return n

@@ -39,6 +39,7 @@ class Agent:
         """
         self._cid = None
         self._guard = None  # see uhep.guard
+        self._extra = None  # True once one of these has been given: a capture takes the long way
         self._fill = None
         self._asked = ticks_ms()
         # What else it has, `build` gives it. Needed once, that goes again with the validation,
@@ -70,6 +71,7 @@ class Agent:
         """With uuid_type "channel": the correlation id (bytes) of all packets; None: none."""
         if self._by_channel:
             self._cid = name
+            self._extra = True
 
     def stats(self):
         """Counters as a dict, which the first call makes and each fills again.

@@ -59,8 +59,8 @@ class Flow:
     octets (140 for IPv6) plus key, name and optional chunks. Capturing on a flow reads them
     and allocates nothing; making one does.
 
-    Octets 4-5 of a head say how much of it is header; it is padded to whole words, because
-    the hot path copies words. Type 0x000b stands at 62, stamps at 42 and 52, for each family.
+    Octets 4-5 of a head say how much of it is header; it is padded to pairs of words, because
+    the hot path copies these. Type 0x000b stands at 62, stamps at 42 and 52, for each family.
     """
 
     at = {}  # where the values of its optional chunks begin
@@ -106,7 +106,7 @@ class Flow:
                 + chunk(4 + 2 * six, dst)
                 + tail
             )
-            heads.append(bytearray(h + bytes(-at & 3)))
+            heads.append(bytearray(h + bytes(-at & 7)))
         self.form = "%ds" % len(heads[0])  # for the hot path in bytecode
         # What a capture needs beside its arguments, to be had in one step.
         r = agent.ring

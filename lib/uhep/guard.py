@@ -15,6 +15,7 @@ class Guard:
     def __init__(self, agent):
         self._next = agent._guard
         agent._guard = self
+        agent._extra = True
 
     def admit(self, flow, way, buf, n):
         """False: the packet is not captured, and the guard has counted it.

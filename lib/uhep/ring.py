@@ -14,7 +14,7 @@ from uhep.port import const
 #   4 at        next octet to send, 5 left: octets of the oldest record yet to send
 #   6 used      octets in records
 #   7 size      of the ring, 8 limit: the largest HEP packet
-#   9 format    of the payload being captured
+#   9 format    of the payload being captured, in bytecode
 #   11, 12      most octets, most records there ever were
 #   13 truncated, 14 queued, 15 evicted, 16 full, 17 too big, 18 unwanted, 19 empty: counters
 # and the clock's:

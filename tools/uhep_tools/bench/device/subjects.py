@@ -149,11 +149,11 @@ def _scan(agent, buf):
                 st[28] = -1
                 scan(buf, size, st, -1)
     else:
-        from uhep._native import scan
+        from uhep._native import record
 
         def run(n):
             for _ in range(n):
-                scan(0, size, -1, buf, st, -1)
+                record(1, size, -1, size, buf, None, st, -1, buf, buf, None, None)
 
     return run
 
