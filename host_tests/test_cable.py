@@ -183,6 +183,45 @@ def run(board, version):
     assert boots(board) == version
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_release_on_trial_is_replaced(pty_board, cut):
+    """Not the other one, which is all that the device can go back to."""
+    board = pty_board
+    run(board, "0.1.0")
+    run(board, "0.2.0")
+    (board.root / "slot").write_text("b a 2")
+    if cut:
+        board.cut = board.came + 4000
+        with pytest.raises(cable.CableError):
+            run(board, "0.3.0")
+        assert not (board.root / "b/release.txt").exists()
+        board.said = b""
+        board.power()
+        assert boots(board) == "0.1.0"
+    run(board, "0.3.0")
+    assert [slots_version(board, slot) for slot in "ab"] == ["0.1.0", "0.3.0"]
+
+
+@pytest.mark.parametrize(
+    "slot, whole, runs, proven",
+    [
+        ("", "", None, None),
+        ("", "b", "b", "b"),
+        ("a", "ab", "a", "a"),
+        ("a", "b", "b", "b"),
+        ("b a 2", "ab", "b", "a"),
+        ("b a 2", "a", "a", "a"),
+        ("b a 2", "b", "b", "b"),
+        ("a b", "ab", "a", "a"),
+    ],
+)
+def test_which_slot_is_written(slot, whole, runs, proven):
+    there = {f"{name}/release.txt": "" for name in whole}
+    told = {"slot": slot, "files": there}
+    assert deploy._slots(told) == (runs, proven)
+    assert deploy.steps(told, small("0.1.0"), None, {})[0] == ("b" if proven == "a" else "a")
+
+
 def test_what_the_device_refuses(pty_board):
     with cable.Cable(pty_board.url) as to:
         with pytest.raises(cable.CableError, match="on the device: ZeroDivisionError"):

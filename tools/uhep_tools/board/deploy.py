@@ -1,4 +1,7 @@
-"""A release onto a device over the cable: only what differs, into the slot that does not run."""
+"""A release onto a device over the cable: only what differs.
+
+Into the slot that does not run; if what runs is on trial, over that: the other has proven itself.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -93,12 +96,13 @@ def steps(
     settings: dict[str, bytes],
 ) -> tuple[str, list[Step]]:
     """(slot, what has to be written in this order). settings: device.json, hep.json."""
-    running = _running(told)
-    slot = "b" if running == "a" else "a"
+    running, proven = _slots(told)
+    slot = "b" if proven == "a" else "a"
     there = told["files"]
     if running and there[f"{running}/release.txt"] == _sha(made.manifest):
         slot = running  # nothing of the release differs
-    twins = {digest: path for path, digest in there.items()}
+    # None in the slot that is written: it may be another file by then.
+    twins = {digest: path for path, digest in there.items() if path[:2] != f"{slot}/"}
     todo = [
         Step(f"{slot}/{path}", data, twins.get(_sha(data)))
         for path, data in sorted(made.files.items())
@@ -146,19 +150,24 @@ def deploy(
             done.octets += len(step.data)
     if fresh:
         _settle(cable, slot, made)
-    running = _running(told)
-    if slot != running:
-        cable.put("slot", f"{slot} {running} 3".encode() if running else slot.encode())
+    running, proven = _slots(told)
+    if slot != proven and (fresh or slot != running):
+        cable.put("slot", f"{slot} {proven} 3".encode() if proven else slot.encode())
     for name in "crash.txt", "crash.old":  # it is mended, or so we think
         if name in told["files"]:
             cable.run(f"os.remove({name!r})")
     return done
 
 
-def _running(told: dict[str, Any]) -> str | None:
-    # The slot that runs, if there is a whole release in it.
-    slot = told["slot"][:1]
-    return slot if slot and f"{slot}/release.txt" in told["files"] else None
+def _slots(told: dict[str, Any]) -> tuple[str | None, str | None]:
+    # The slot that runs, and the one to go back to, as firmware/boot.py sees them: they differ
+    # while what runs is on trial.
+    whole = [slot for slot in "ab" if f"{slot}/release.txt" in told["files"]]
+    words = [word for word in told["slot"].split()[:2] if word in whole]
+    if len(told["slot"].split()) == 3 and len(words) == 2:
+        return words[0], words[1]
+    runs = (words or whole or [None])[0]
+    return runs, runs
 
 
 def _folders(cable: Cable, slot: str, made: release.Release) -> None:
