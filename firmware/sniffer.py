@@ -13,7 +13,7 @@ from micropython import const
 from packets import packets
 from segments import Segments
 from uhep import IN, RTCP, SIP, TCP, UDP
-from uhep.between import between
+from uhep.ends import between
 from uhep.flow import STRICT, address
 from uhep.rtcp import Rtcp
 from usip import net

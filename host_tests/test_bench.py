@@ -95,7 +95,9 @@ def test_files(size):
         assert files["sum"]["octets"] == sum(modules.values())
         other = sum(modules.values()) - modules["uhep._plain"] + files["native"]
         assert files["sum_with_native"]["octets"] == other
-        for key in ("sum", "sum_with_native"):
+        passing = modules["uhep.config"] + modules["uhep.stats"]
+        assert files["sum_that_stays"]["octets"] == sum(modules.values()) - passing
+        for key in ("sum", "sum_that_stays", "sum_with_native"):
             held(files[key], "octets")
             assert files[key]["goal"] == 8192
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from peers import agent as device
 from peers import relay
 from uhep import IN, OUT, Agent
-from uhep.flow import GROUP, JITTER, MOS, R_FACTOR, VLAN
+from uhep.chunks import GROUP, JITTER, MOS, R_FACTOR, VLAN
 from uhep_tools.hep import decode
 
 LABEL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-"

@@ -28,7 +28,7 @@ import alloc_stream
 import alloc_together
 from capture_doubles import CONFIG, Ticks
 from uhep import IN, LOG, OUT, RTCP, UDP, Agent
-from uhep.flow import MOS
+from uhep.chunks import MOS
 from uhep.guard import Guard
 from uhep.link import UdpLink
 from uhep.tap import tap

@@ -4,7 +4,8 @@ from binascii import unhexlify
 
 from capture_doubles import agent, at, chunks, drain, field, stamp
 from uhep import IN, LOG, OUT, RTCP, SCTP, SIP, TCP, TLS, UDP
-from uhep.flow import GROUP, JITTER, MOS, R_FACTOR, VLAN
+from uhep.chunks import GROUP, JITTER, MOS, R_FACTOR, VLAN
+from uhep.ends import peer_at
 
 HERE = ("192.0.2.10", 5060)
 THERE = ("192.0.2.20", 5060)
@@ -279,12 +280,12 @@ def test_what_a_collector_does_not_take():
 def test_a_flow_moves_to_another_peer():
     a = agent()
     flow = a.flow(HERE, THERE)
-    flow.move(b"??\xc6\x33\x64\x07", 2, 5099)
+    peer_at(flow, b"??\xc6\x33\x64\x07", 2, 5099)
     packet = sent(a, flow, IN, OPTIONS)
     assert field(packet, 3) == b"\xc6\x33\x64\x07" and field(packet, 7) == b"\x13\xeb"
     assert field(packet, 4) == b"\xc0\0\x02\x0a" and field(packet, 8) == b"\x13\xc4"
     flow = a.flow(("2001:db8::10", 5060), ("2001:db8::20", 5060))
-    flow.move(b"\xfe\x80" + bytes(13) + b"\x09", 0, 5099)
+    peer_at(flow, b"\xfe\x80" + bytes(13) + b"\x09", 0, 5099)
     packet = sent(a, flow, OUT, OPTIONS)
     assert field(packet, 6) == b"\xfe\x80" + bytes(13) + b"\x09"
     assert field(packet, 8) == b"\x13\xeb"

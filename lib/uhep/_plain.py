@@ -3,7 +3,6 @@
 # words, arguments and operand stack included: a larger one comes from the heap on each call.
 # The state array `st` is described in ring.py.
 
-import sys
 from errno import EAGAIN
 from struct import pack_into
 
@@ -41,8 +40,8 @@ _SLACK = const(260)  # of a whole step of the payload, and the word before the n
 _BURST = const(4)
 _WRAP = const(0x1FFFFFFF)
 
-_NAME = b"call-idcseq"
-_METHODS = (
+_NAME = const(b"call-idcseq")
+_METHODS = const(
     b"INVITE ACK BYE CANCEL OPTIONS REGISTER MESSAGE INFO PRACK UPDATE SUBSCRIBE NOTIFY REFER "
     b"PUBLISH "
 )
@@ -310,10 +309,8 @@ def _send(self):
 
 
 def _again(self):
-    # What was the error? CPython tells; elsewhere a second try does, or succeeds.
+    # What was the error? A second try tells, or succeeds.
     try:
-        if hasattr(sys, "exc_info"):
-            raise sys.exc_info()[1]
         self._failed(_SOME)
         return self._out[2] and self._out[2](self._ring, self._st[_AT], self._st[_LEFT])
     except OSError as e:

@@ -3,7 +3,6 @@
 
 import sys
 
-from uhep import SIP, TLS, UDP
 from uhep.flow import Flow
 from uhep.port import const, ticks_diff, ticks_ms, ticks_us
 
@@ -13,6 +12,11 @@ try:
     from uhep._native import begins, capture, poll, slide
 except (ImportError, SyntaxError, ValueError, NameError):
     from uhep._plain import begins, capture, poll, slide
+
+# As uhep has them.
+_SIP = const(1)
+_UDP = const(17)
+_TLS = const(22)
 
 _CLOCK_MS = const(1000)  # how often to look whether somebody has set the time
 
@@ -37,27 +41,18 @@ class Agent:
 
         Raises ConfigError naming the key. ticks, link: for tests and other hardware.
         """
-        self._cid = None
-        self._guard = None  # see uhep.guard
-        self._extra = None  # True once one of these has been given: a capture takes the long way
-        self._fill = None
-        self._asked = ticks_ms()
-        # What else it has, `build` gives it. Needed once, that goes again with the validation,
+        # All that it has, `build` gives it. Needed once, that goes again with the validation,
         # unless somebody else uses it.
         used = "uhep.config" in sys.modules
         from uhep.config import build
 
-        build(self, config, ticks, link, slide)
-        if not used:
-            del sys.modules["uhep.config"]
-            del sys.modules["uhep"].config
-        self.clock.sync()
+        build(self, config, ticks, link, slide, used)
 
     capture = capture
     poll = poll
     _begins = begins  # for taps
 
-    def flow(self, local, remote, proto=UDP, kind=SIP, chunks=(), mode=None):
+    def flow(self, local, remote, proto=_UDP, kind=_SIP, chunks=(), mode=None):
         """A Flow between (host, port) here and there; hosts are numeric or 4/16 octets.
 
         chunks: {type: value} to add to its packets, changed by Flow.put; mode: which packets
@@ -65,7 +60,7 @@ class Agent:
         Allocates: make one for each peer and keep it. Raises ValueError for what does not
         fit its field. A kind that the profile's collector does not take is never queued.
         """
-        return Flow(self, local, remote, self._tls if proto == TLS else proto, kind, chunks, mode)
+        return Flow(self, local, remote, self._tls if proto == _TLS else proto, kind, chunks, mode)
 
     def channel(self, name):
         """With uuid_type "channel": the correlation id (bytes) of all packets; None: none."""

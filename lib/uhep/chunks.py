@@ -1,7 +1,14 @@
 # Part of uhep, MIT licence.
 """What packets carry beside the usual chunks. Imported only for a flow that asks for it."""
 
-from uhep.flow import GROUP, JITTER, MOS, R_FACTOR, VLAN, chunk
+from uhep.flow import chunk
+
+# HEP revision 37.
+MOS = 0x20  # x100
+R_FACTOR = 0x21
+JITTER = 0x23
+VLAN = 0x12
+GROUP = 0x29  # bytes, 1 to 64
 
 _WIDTHS = {MOS: 2, R_FACTOR: 2, JITTER: 4, VLAN: 2, GROUP: 0}
 

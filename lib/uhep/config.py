@@ -9,6 +9,7 @@ import sys
 
 from uhep.clock import Clock
 from uhep.flow import chunk
+from uhep.port import ticks_ms
 from uhep.ring import SendRing
 
 # key: default, and what is allowed: "flag", "label", "address", choices, the least and the
@@ -140,10 +141,11 @@ def load(path):
     return validate(config)
 
 
-def build(agent, config, ticks, link, slide):
+def build(agent, config, ticks, link, slide, used):
     """Give `agent` all that it works with; see Agent. Raises ConfigError.
 
-    slide: of the hot path, for the ring. What is not configured is not imported.
+    slide: of the hot path, for the ring. What is not configured is not imported. used: others
+    use this module; else it is let go.
     """
     c = load(config) if isinstance(config, str) else validate(config)
     if "rtcp_style" in c:
@@ -152,6 +154,10 @@ def build(agent, config, ticks, link, slide):
     agent.node = c["capture_id"]
     agent.flows = c["flows"]
     agent.ticks = ticks
+    agent._cid = agent._fill = None
+    agent._guard = None  # see uhep.guard
+    agent._extra = None  # True once one of these has been given: a capture takes the long way
+    agent._asked = ticks_ms()
     agent.tail = b""
     if c["capture_password"]:
         agent.tail = chunk(14, c["capture_password"].encode())
@@ -172,6 +178,10 @@ def build(agent, config, ticks, link, slide):
         from uhep.extras import attach
 
         attach(agent, c)
+    agent.clock.sync()
+    if not used:
+        del sys.modules[__name__]
+        del sys.modules["uhep"].config
 
 
 def _link(agent, c):

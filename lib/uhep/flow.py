@@ -3,17 +3,9 @@
 
 from struct import pack, pack_into
 
-# Chunks that a flow may carry beside the usual ones (HEP rev 37).
-MOS = 0x20  # x100
-R_FACTOR = 0x21
-JITTER = 0x23
-VLAN = 0x12
-GROUP = 0x29  # bytes, 1 to 64
-
 # A SIP flow's mode: what has no start line of SIP is no packet of it, and not counted.
 STRICT = -2
 
-_PERIODIC = (5, 34, 35)  # RTCP and reports
 _MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"
 
 
@@ -77,7 +69,7 @@ class Flow:
             mine, peer = (_MAPPED + mine)[-16:], (_MAPPED + peer)[-16:]
         six = len(mine) == 16
         if mode is None:
-            mode = -1 if kind == 1 else 1 if kind in _PERIODIC else 2
+            mode = -1 if kind == 1 else 1 if kind in (5, 34, 35) else 2  # RTCP and reports
         self.mode = mode
         tail = agent.tail
         at = 93 + 24 * six
@@ -121,18 +113,3 @@ class Flow:
         form = ">H" if self.heads[0][at - 1] == 8 else ">I"
         pack_into(form, self.heads[0], at, value)
         pack_into(form, self.heads[1], at, value)
-
-    def move(self, host, at, port):
-        """Give the flow another peer: octets of its address from host[at] on. 0 octets."""
-        pack_into(">H", self.heads[0], 26, port)
-        pack_into(">H", self.heads[1], 34, port)
-        _address(self.heads[0], 79, host, at)
-        _address(self.heads[1], 79 + self.heads[1][78], host, at)
-
-
-def _address(head, to, host, at):
-    end = to + head[78] - 6  # 4 or 16: the length of the chunk before 79
-    while to < end:
-        head[to] = host[at]
-        to += 1
-        at += 1

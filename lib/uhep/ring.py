@@ -78,7 +78,7 @@ class SendRing:
         st[_SIZE] = size
         st[_LIMIT] = limit
         self.oldest = oldest
-        self.formats = tuple("%ds" % n for n in range(_STEP, limit + _STEP, _STEP))
+        self.formats = tuple(["%ds" % n for n in range(_STEP, limit + _STEP, _STEP)])
         self._slide = slide
 
     def length(self, at):

@@ -7,6 +7,7 @@ sock = sock.untap()
 """
 
 from uhep import IN, OUT, SIP, UDP
+from uhep.ends import peer_at
 from uhep.flow import STRICT
 from uhep.port import const
 from uhep.standin import StandIn
@@ -218,9 +219,9 @@ class Tap(StandIn):
         if isinstance(addr, tuple):
             if not _parse(self._octets, addr[0]):
                 return False
-            flow.move(self._octets, 0, addr[1])
+            peer_at(flow, self._octets, 0, addr[1])
         elif addr and not isinstance(addr, str):
-            flow.move(addr, 8 if addr[0] == _AF_INET6 else 4, addr[2] << 8 | addr[3])
+            peer_at(flow, addr, 8 if addr[0] == _AF_INET6 else 4, addr[2] << 8 | addr[3])
         else:
             return False
         return True

