@@ -112,10 +112,21 @@ def test_heap(size):
         assert heap["goal"] == 10240
 
 
+@pytest.mark.peer("rp2040")
+def test_board(cost, size):
+    """`uhep bench` measures the agent on a board of 32 bits, with machine code and without"""
+    assert cost["left_out"] is None
+    assert set(cost["board"]) == {"native", "bytecode"}
+    for found in cost["board"].values():
+        assert found["ratio"] == found["capture_poll"] / found["naive"] > 0
+    assert set(size["board"]) == {"bytecode", "machine code"}
+    assert all(4096 < octets < 65536 for octets in size["board"].values())
+
+
 def test_without_node(size, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     figures, said = bench("--size")
-    assert figures["size"]["heap"] == {}
+    assert figures["size"]["heap"] == figures["size"]["board"] == {}
     assert "node" in figures["size"]["left_out"] and "make peers" in said
     assert figures["size"]["mpy"] == size["mpy"]
 

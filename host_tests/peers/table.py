@@ -37,7 +37,11 @@ COMMANDS = {
     "xxd": (["xxd", "--version"], r"xxd (\S+)"),
     "postgresql": ([binary("postgres"), "--version"], r"PostgreSQL\) (\S+)"),
 }
-PACKAGES = {"hep-js": "hep-js", "wasm": "@micropython/micropython-webassembly-pyscript"}
+PACKAGES = {
+    "hep-js": "hep-js",
+    "wasm": "@micropython/micropython-webassembly-pyscript",
+    "rp2040": "rp2040js",
+}
 
 
 def version(peer):

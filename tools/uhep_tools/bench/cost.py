@@ -1,10 +1,14 @@
 """What a capture costs, by the side of a bare write of the same packet in the same process."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median, quantiles
+from tempfile import TemporaryDirectory
 
-from uhep_tools.bench import goals
+from uhep_tools.bench import goals, machine
 from uhep_tools.bench.machine import unix
+from uhep_tools.board import release, rp2040
 
 PATHS = ("native", "bytecode")  # variants of the agent's hot path
 _BARE = "write"
@@ -27,7 +31,22 @@ def measure(rounds: int, progress: Callable[[str, float], None] = lambda what, d
         "rounds": rounds,
         "paths": {path: _figures(run) for path, run in runs.items()},
         "voice": _voice(unix("voice.py", str(rounds))),
+        "board": _board(),
+        "left_out": machine.board_absent(),
     }
+
+
+def _board() -> dict:
+    """Microseconds on an emulated board of 32 bits, by its own clock, the same in each run."""
+    found = {}
+    if not machine.board_absent():
+        with TemporaryDirectory() as folder:
+            release.compile_into(Path(folder), rp2040.ARCH)
+            for path in PATHS:
+                told = json.loads(machine.board(Path(folder), "board_cost.py", {"PATH": path}))
+                us = told["us"]
+                found[path] = us | {"ratio": us["capture_poll"] / us["naive"]}
+    return found
 
 
 def _voice(run: dict) -> dict:

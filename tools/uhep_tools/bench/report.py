@@ -34,6 +34,7 @@ _PARTS = {
     "write": "sock.write",
     "rest": "in turn rather than apart (caches)",
 }
+_BOARD = "an emulated board of 32 bits (RP2040, 125 MHz)"
 _HEAPS = {"mpy_default": ".mpy", "mpy_O3": ".mpy of -O3", "py": ".py"}
 
 
@@ -43,6 +44,20 @@ def cost_tables(cost: dict) -> Iterator[Table]:
         yield _cost_table(f"What a packet costs: {found['hot_path']} ({path})", cost, found)
     yield _parts_table(cost["paths"])
     yield _voice_table(cost)
+    if cost["board"]:
+        yield _board_table(cost["board"])
+
+
+def _board_table(found: dict) -> Table:
+    table = Table(title=f"On {_BOARD}, by its own clock", title_justify="left")
+    table.add_column("")
+    table.add_column("us", justify="right")
+    table.add_column("x naive", justify="right")
+    for path, us in found.items():
+        cells = f"{us['capture_poll']:,.0f}", f"{us['ratio']:.2f}"
+        table.add_row(f"capture + poll with a write that is empty ({path})", *cells)
+    table.add_row(_ROWS["naive"], f"{next(iter(found.values()))['naive']:,.0f}", "1.00")
+    return table
 
 
 def _voice_table(cost: dict) -> Table:
@@ -112,8 +127,8 @@ def _parts_table(paths: dict) -> Table:
 def size_tables(size: dict) -> Iterator[Table]:
     """The files, then the heap if it could be measured."""
     yield _files_table(size["mpy"])
-    if size["heap"]:
-        yield _heap_table(size["heap"])
+    if size["heap"] or size["board"]:
+        yield _heap_table(size["heap"], size["board"])
 
 
 def _files_table(levels: dict) -> Table:
@@ -168,14 +183,17 @@ def server_tables(server: dict) -> Iterator[Table]:
         yield table
 
 
-def _heap_table(heaps: dict) -> Table:
-    table = Table(title="Octets of heap that stay, 32-bit build", title_justify="left")
-    table.add_column("modules loaded from")
+def _heap_table(heaps: dict, board: dict) -> Table:
+    table = Table(title="Octets of heap that stay", title_justify="left")
+    table.add_column("32 bits")
     table.add_column("without the ring", justify="right")
     table.add_column("goal", justify="right")
     table.add_column("")
     for name, heap in heaps.items():
-        table.add_row(_HEAPS[name], f"{heap['octets']:,}", f"{heap['goal']:,}", _mark(heap))
+        label = f"WebAssembly build, modules from {_HEAPS[name]}"
+        table.add_row(label, f"{heap['octets']:,}", f"{heap['goal']:,}", _mark(heap))
+    for path, octets in board.items():
+        table.add_row(f"emulated RP2040, .mpy of -O2, {path}", f"{octets:,}", "", "")
     return table
 
 
@@ -193,24 +211,23 @@ def firmware_tables(figures: dict) -> Iterator[Table]:
 
 def _firmware_heap(heap: dict) -> Table:
     table = Table(
-        title="Octets of heap after the start, 32-bit build",
+        title=f"Octets of heap after the start on {_BOARD}",
         title_justify="left",
-        caption="agent: with a ring of 8 KB; board: network, time, watchdog; own: the rest; "
-        "frozen: agent + own with all modules in the firmware, an estimate",
+        caption="agent: with a ring of 8 KB; board: network, time, watchdog; own: the "
+        "personality; calls: what the first registration and calls load; frozen: agent + own "
+        "with all modules in the firmware, an estimate",
         caption_justify="left",
     )
-    for name in ("", "agent", "board", "own", "sum", "agent + own", "goal"):
+    for name in ("", "agent", "board", "own", "calls", "sum", "agent + own", "goal"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    table.add_column("")
     table.add_column("frozen", justify="right")
     for name, parts in heap.items():
         held = parts["held"]
         table.add_row(
             name,
-            *(f"{parts[part]:,}" for part in ("agent", "board", "personality", "sum")),
+            *(f"{parts[part]:,}" for part in ("agent", "board", "personality", "calls", "sum")),
             f"{held['octets']:,}",
-            f"{held['goal']:,}" if "goal" in held else "",
-            _mark(held) if "goal" in held else "",
+            f"{held['goal']:,} {'met' if held['reached'] else 'missed'}" if "goal" in held else "",
             f"{held['frozen']:,}",
         )
     return table

@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from uhep_tools.bench import goals, machine
+from uhep_tools.board import release, rp2040
 
 LEVELS = {"default": (), "O3": ("-O3",)}  # options of mpy-cross
 _PLAIN = "uhep._plain"
@@ -12,12 +13,14 @@ _NATIVE = "uhep._native"
 _PASSING = ("uhep.config", "uhep.stats")
 _BOARD = "-march=xtensawin"
 _SMALL_INT = "-msmall-int-bits=31"
+_RING = 8192  # octets, by default
 
 
 def measure() -> dict:
     """The files by level of optimisation, and the heap. Raises BenchError.
 
-    Without the 32-bit build, `heap` is empty and `left_out` says why.
+    Without the 32-bit build or the emulated board, `heap` or `board` is empty and `left_out`
+    says why.
     """
     absent = machine.wasm_absent()
     if absent:
@@ -31,7 +34,8 @@ def measure() -> dict:
                 for level, options in LEVELS.items()
             },
             "heap": {} if absent else _heaps(modules, Path(folder)),
-            "left_out": absent,
+            "board": {} if machine.board_absent() else _on_board(Path(folder)),
+            "left_out": absent or machine.board_absent(),
         }
 
 
@@ -58,6 +62,17 @@ def _heaps(modules: list[str], folder: Path) -> dict:
             machine.compile_mpy(name, lib, _SMALL_INT, *options)
         found[f"mpy_{level}"] = _heap(lib)
     found["py"] = _heap(machine.LIB)
+    return found
+
+
+def _on_board(folder: Path) -> dict:
+    """The same on a board of 32 bits, whose own names the agent need not bring."""
+    found = {}
+    for path, arch in ("bytecode", None), ("machine code", rp2040.ARCH):
+        lib = folder / path
+        release.compile_into(lib, arch)
+        before, after = machine.board_heap(lib, "configure.py")
+        found[path] = after["heap_octets"] - before["heap_octets"] - _RING
     return found
 
 

@@ -27,7 +27,7 @@ try:
     import script
 except BaseException as error:
     sys.print_exception(error)
-print(end="\\x04")
+sys.stdout.write("\\x04")
 """
 
 

@@ -1,8 +1,9 @@
 """A device's start up to the point where a network would be needed: what stays, it takes.
 
 `stage`: which part (1: the agent with a ring of 8 KB, 2: what is Python code in this build only,
-3: what keeps a board going, 4: the personality, made as its run() makes it), `personality`: of
-which device. Sockets are stand-ins: this build has none.
+3: what keeps a board going, 4: the personality, made as its run() makes it, 5: what the first
+registration and the first calls load), `personality`: of which device. Sockets are stand-ins:
+this build has none.
 """
 
 import sys
@@ -37,10 +38,15 @@ elif stage == 2:
     import io  # noqa: F401
     import os
 
-    os.urandom = bytes
+    if sys.platform == "webassembly":  # a board has its own
+        os.urandom = bytes
 elif stage == 3:
     for name in "crash", "keeper", "port", "slots":
         __import__(name)
+elif stage == 5:
+    if "line" in sys.modules:
+        for name in "account", "register", "auth", "incoming", "outgoing", "timer":
+            __import__("usip." + name)
 else:
     import device
 
