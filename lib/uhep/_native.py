@@ -436,6 +436,7 @@ def begins(self, buf, n):
 
 @micropython.viper
 def poll(self) -> int:
+    # Writes records, oldest first, until none is left, one does not go, or there were _BURST.
     global _error
     n = 0
     state, ring, write = self._out
