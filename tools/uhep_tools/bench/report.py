@@ -209,27 +209,29 @@ def firmware_tables(figures: dict) -> Iterator[Table]:
         yield _firmware_heap(figures["heap"])
 
 
+_HEAP_PARTS = {
+    "agent": "agent, with a ring of 8 KB",
+    "board": "board: network, time, watchdog",
+    "personality": "own: the personality, no call yet",
+    "calls": "calls: the first registration and calls",
+    "sum": "sum",
+}
+
+
 def _firmware_heap(heap: dict) -> Table:
-    table = Table(
-        title=f"Octets of heap after the start on {_BOARD}",
-        title_justify="left",
-        caption="agent: with a ring of 8 KB; board: network, time, watchdog; own: the "
-        "personality; calls: what the first registration and calls load; frozen: agent + own "
-        "with all modules in the firmware, an estimate",
-        caption_justify="left",
-    )
-    for name in ("", "agent", "board", "own", "calls", "sum", "agent + own", "goal"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    table.add_column("frozen", justify="right")
-    for name, parts in heap.items():
-        held = parts["held"]
-        table.add_row(
-            name,
-            *(f"{parts[part]:,}" for part in ("agent", "board", "personality", "calls", "sum")),
-            f"{held['octets']:,}",
-            f"{held['goal']:,} {'met' if held['reached'] else 'missed'}" if "goal" in held else "",
-            f"{held['frozen']:,}",
-        )
+    title = f"Octets of heap on {_BOARD}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("after the start")
+    for name in heap:
+        table.add_column(name, justify="right", no_wrap=True)
+    for part, label in _HEAP_PARTS.items():
+        table.add_row(label, *(f"{parts[part]:,}" for parts in heap.values()))
+    table.add_section()
+    held = [parts["held"] for parts in heap.values()]
+    table.add_row("agent and own", *(f"{each['octets']:,}" for each in held))
+    table.add_row("goal", *(f"{each['goal']:,}" if "goal" in each else "" for each in held))
+    table.add_row("", *(_mark(each) if "goal" in each else "" for each in held))
+    table.add_row("with frozen modules, an estimate", *(f"{each['frozen']:,}" for each in held))
     return table
 
 
