@@ -50,7 +50,16 @@ def test_what_a_file_leaves_in_memory():
     assert long > one + 400
     text = mpy.loaded(compiled("def f():\n    return 'a text with blanks of 30 octets'\n"))
     assert text == one + 16 + 16 + 32  # the table of objects, the object, its octets
-    with pytest.raises(ValueError, match="no .mpy file of bytecode"):
-        mpy.loaded(compiled("pass", "-march=xtensawin")[:2] + b"\x28" + b"\x1f")
+    with pytest.raises(ValueError, match="no .mpy file of version 6"):
+        mpy.loaded(b"M\x05" + compiled("pass")[2:])
+    assert mpy.machine_code(compiled("def f(a):\n    return a + 1\n")) == 0
+    native = (
+        "import micropython\n@micropython.%s\ndef f(a):\n    return a\ndef g():\n    return 1\n"
+    )
+    for kind in "native", "viper":
+        data = compiled(native % kind, "-march=armv6m")
+        assert 16 < mpy.machine_code(data) < 128 and mpy.loaded(data) > empty, kind
+        twice = compiled(native % kind + native.replace("f(", "h(") % kind, "-march=armv6m")
+        assert mpy.machine_code(twice) == 2 * mpy.machine_code(data)
     with pytest.raises(ValueError, match="octets are left"):
         mpy.loaded(compiled("pass") + b"\0")

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from uhep_tools.bench import goals, machine, mpy
-from uhep_tools.board import release
+from uhep_tools.board import release, rp2040
 from uhep_tools.sim import ROOT
 
 # A part, and the stages of device/boot_heap.py before and after it.
@@ -25,11 +25,11 @@ def measure(names: list[str] | None = None) -> dict:
     """{"flash": octets by package, "heap": {personality: parts}, "left_out"}. Raises BenchError.
 
     The heap is that of a board of 32 bits, an emulated RP2040, whose objects have an ESP32's
-    size: modules loaded from .mpy files of bytecode (machine code is none of an ESP32's heap), the
-    personality made with stand-ins for sockets, no call up and none that was; `calls`: what the
-    first registration and the first calls load. `held` is agent and personality; `frozen`
-    estimates what these take where all modules are part of the firmware (boards/*/manifest.py):
-    without bytecode, constants and names.
+    size: modules loaded from .mpy files, without their machine code, which an ESP32 has outside
+    of the heap; the personality made with stand-ins for sockets, no call up and none that was;
+    `calls`: what the first registration and the first calls load. `held` is agent and
+    personality; `frozen` estimates what these take where all modules are part of the firmware
+    (boards/*/manifest.py): without bytecode, constants and names.
     """
     absent = machine.board_absent()
     return {
@@ -49,7 +49,7 @@ def _flash() -> dict:
 
 def _heaps(names: list[str]) -> dict:
     with TemporaryDirectory() as folder:
-        release.compile_into(Path(folder))
+        release.compile_into(Path(folder), rp2040.ARCH)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             heaps = pool.map(lambda name: _heap(Path(folder), name), names)
             return dict(zip(names, heaps, strict=True))
@@ -62,8 +62,18 @@ def _heap(folder: Path, personality: str) -> dict:
     def parts_of(octets: list[int]) -> dict:
         return {part: octets[after] - octets[before] for part, (before, after) in _PARTS.items()}
 
-    parts = parts_of([stage["heap_octets"] for stage in stages])
-    frozen = parts_of([stage["heap_octets"] - _in_flash(folder, stage) for stage in stages])
+    found = [_files(folder, stage) for stage in stages]
+    octets = [
+        stage["heap_octets"] - sum(map(mpy.machine_code, files))
+        for stage, files in zip(stages, found, strict=True)
+    ]
+    parts = parts_of(octets)
+    # What would not be on the heap, were the modules frozen into the firmware: an estimate.
+    in_flash = [
+        stage["name_octets"] + sum(map(mpy.loaded, files))
+        for stage, files in zip(stages, found, strict=True)
+    ]
+    frozen = parts_of([n - gone for n, gone in zip(octets, in_flash, strict=True)])
     held = {"octets": parts["agent"] + parts["personality"]}
     held["frozen"] = frozen["agent"] + frozen["personality"]
     if personality in _GOALS:
@@ -71,12 +81,8 @@ def _heap(folder: Path, personality: str) -> dict:
     return {**parts, "sum": sum(parts.values()), "held": held}
 
 
-def _in_flash(folder: Path, stage: dict) -> int:
-    # What would not be on the heap, were the modules frozen into the firmware: an estimate.
-    octets = stage["name_octets"]
-    for name in stage["modules"]:
-        path = folder / name.replace(".", "/")
-        for file in path.with_suffix(".mpy"), path / "__init__.mpy":
-            if file.exists():
-                octets += mpy.loaded(file.read_bytes())
-    return octets
+def _files(folder: Path, stage: dict) -> list[bytes]:
+    """The .mpy files of the modules that are loaded."""
+    paths = [folder / name.replace(".", "/") for name in stage["modules"]]
+    files = [file for path in paths for file in (path.with_suffix(".mpy"), path / "__init__.mpy")]
+    return [file.read_bytes() for file in files if file.exists()]

@@ -13,20 +13,28 @@ _LOAD_NAME = 0x11  # the first that the body of a class does; no function does i
 def loaded(data: bytes) -> int:
     """Octets of heap that bytecode, constants and their tables of a .mpy file take, 32-bit.
 
-    Without its names, which all files share. What only runs once, the bodies of the module and of
-    its classes, is garbage afterwards. Raises ValueError for machine code.
+    Without its names, which all files share, and without machine code. What only runs once, the
+    bodies of the module and of its classes, is garbage afterwards. Raises ValueError.
     """
     return _Reader(data).module()
+
+
+def machine_code(data: bytes) -> int:
+    """Octets of memory that a .mpy file's machine code takes. Raises ValueError."""
+    reader = _Reader(data)
+    reader.module()
+    return reader.machine_code
 
 
 class _Reader:
     def __init__(self, data: bytes):
         self.data = data
         self.at = 4
+        self.machine_code = 0
 
     def module(self) -> int:
-        if self.data[:2] != b"M\x06" or self.data[2] >> 2:
-            raise ValueError("no .mpy file of bytecode, version 6")
+        if self.data[:2] != b"M\x06":
+            raise ValueError("no .mpy file of version 6")
         names, objects = self.number(), self.number()
         for _ in range(names):
             n = self.number()
@@ -53,12 +61,16 @@ class _Reader:
 
     def code(self, outermost: bool = False) -> int:
         head = self.number()
-        if head & 3:
-            raise ValueError("machine code")
         n = head >> 3
-        once = outermost or self.first_opcode(self.at) == _LOAD_NAME
-        self.at += n
-        octets = 0 if once else _blocks(n)
+        octets = 0
+        if head & 3:  # machine code; a number behind it tells how it is called
+            self.at += n
+            self.number()
+            self.machine_code += _blocks(n)
+        else:
+            once = outermost or self.first_opcode(self.at) == _LOAD_NAME
+            self.at += n
+            octets = 0 if once else _blocks(n)
         if head & 4:
             octets += sum(self.code() for _ in range(self.number()))
         return octets

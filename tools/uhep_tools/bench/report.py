@@ -219,8 +219,10 @@ _HEAP_PARTS = {
 
 
 def _firmware_heap(heap: dict) -> Table:
-    title = f"Octets of heap on {_BOARD}"
-    table = Table(title=title, title_justify="left")
+    table = Table(
+        title=f"Octets of heap on {_BOARD},\nwithout machine code, which an ESP32 has elsewhere",
+        title_justify="left",
+    )
     table.add_column("after the start")
     for name in heap:
         table.add_column(name, justify="right", no_wrap=True)
