@@ -7,7 +7,7 @@ from i2s import Buffered, ports
 if sys.implementation.name == "micropython":
     try:
         from _pairs import join, split
-    except (ImportError, SyntaxError, ValueError):  # a port that makes no machine code
+    except (ImportError, SyntaxError, ValueError, MemoryError):  # no machine code here
         from pairs import join, split
 else:
     from pairs import join, split

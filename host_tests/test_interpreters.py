@@ -68,6 +68,32 @@ def test_32_bit(module, name):
     assert f"PASS {name}\n" in output, output
 
 
+@pytest.mark.parametrize(
+    "module, fast, plain",
+    [
+        ("uhep.agent", "uhep._native", "uhep._plain"),
+        ("uhep.framer", "uhep._lines", "uhep.lines"),
+        ("uhep.filter", "uhep._hash", "uhep.rollsum"),
+        ("uhep.redact", "uhep._secrets", "uhep.secrets"),
+        ("usip.g711", "usip._viper", "usip._plain"),
+        ("stereo", "_pairs", "pairs"),
+    ],
+)
+def test_no_memory_for_machine_code(micropython, module, fast, plain):
+    """A board has its own for that: where it is full, the bytecode does."""
+    done = subprocess.run(
+        [
+            *(micropython, "-c"),
+            "import sys\nclass Full:\n  def __getattr__(self, name):\n    raise MemoryError\n"
+            f"sys.modules[{fast!r}] = Full()\nimport {module}\nprint({plain!r} in sys.modules)",
+        ],
+        env={"MICROPYPATH": f"{ROOT / 'lib'}:{ROOT / 'firmware'}:.frozen"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "True\n", done.stdout + done.stderr
+
+
 @pytest.mark.soak
 def test_machine_code_and_bytecode_agree(micropython, cases):
     """Damaged messages of every kind become the same packets and counters."""

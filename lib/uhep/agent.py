@@ -7,10 +7,10 @@ from uhep.flow import Flow
 from uhep.port import const, ticks_diff, ticks_ms, ticks_us
 
 # The hot path: machine code where the interpreter can make it, else bytecode (CPython, no
-# native emitter, .mpy for another chip).
+# native emitter, .mpy for another chip, no memory for it).
 try:
     from uhep._native import begins, capture, poll, slide
-except (ImportError, SyntaxError, ValueError, NameError):
+except (ImportError, SyntaxError, ValueError, NameError, MemoryError):
     from uhep._plain import begins, capture, poll, slide
 
 # As uhep has them.

@@ -15,7 +15,7 @@ SILENCE = {ULAW: b"\xff" * SAMPLES, ALAW: b"\xd5" * SAMPLES}
 if sys.implementation.name == "micropython":
     try:
         from usip._viper import decode, encode, halve, mix
-    except (ImportError, SyntaxError, ValueError):  # a port that makes no machine code
+    except (ImportError, SyntaxError, ValueError, MemoryError):  # no machine code here
         from usip._plain import decode, encode, halve, mix
 else:
     from usip._plain import decode, encode, halve, mix
