@@ -32,18 +32,20 @@ def measure(rounds: int, progress: Callable[[str, float], None] = lambda what, d
         "paths": {path: _figures(run) for path, run in runs.items()},
         "voice": _voice(unix("voice.py", str(rounds))),
         "board": _board(),
-        "left_out": machine.board_absent(),
+        "left_out": rp2040.absent(),
     }
 
 
 def _board() -> dict:
     """Microseconds on an emulated board of 32 bits, by its own clock, the same in each run."""
     found = {}
-    if not machine.board_absent():
+    if not rp2040.absent():
         with TemporaryDirectory() as folder:
             release.compile_into(Path(folder), rp2040.ARCH)
             for path in PATHS:
                 told = json.loads(machine.board(Path(folder), "board_cost.py", {"PATH": path}))
+                if told["machine_code"] != (path == "native"):
+                    raise machine.BenchError(f"the board did not run the hot path as {path}")
                 us = told["us"]
                 found[path] = us | {"ratio": us["capture_poll"] / us["naive"]}
     return found

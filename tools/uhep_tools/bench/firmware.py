@@ -31,7 +31,7 @@ def measure(names: list[str] | None = None) -> dict:
     personality; `frozen` estimates what these take where all modules are part of the firmware
     (boards/*/manifest.py): without bytecode, constants and names.
     """
-    absent = machine.board_absent()
+    absent = rp2040.absent()
     return {
         "flash": _flash(),
         "heap": {} if absent else _heaps(names or personalities()),

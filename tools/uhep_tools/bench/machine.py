@@ -51,17 +51,20 @@ def wasm(lib: Path, script: str, names: dict | None = None) -> dict:
     return _run([*command, json.dumps(names or {})])
 
 
-def board_absent() -> str | None:
-    """What is missing for `board`, as a sentence; None: nothing."""
-    return rp2040.absent()
-
-
 def board(lib: Path, script: str, names: dict) -> str:
     """What a script of device/ prints on an emulated board of 32 bits (board/rp2040.py).
 
     lib: a folder of modules for it; names: variables that it finds. Raises BenchError.
     """
-    return _on_board(lib, script, names)
+    files = {
+        f"lib/{path.relative_to(lib).as_posix()}": path.read_bytes() for path in lib.rglob("*.mpy")
+    }
+    files |= {f"device/{path.name}": path.read_bytes() for path in _DEVICE.glob("*.py")}
+    told = "".join(f"{name} = {value!r}\n" for name, value in names.items())
+    try:
+        return rp2040.run(told + (_DEVICE / script).read_text(), files)
+    except (rp2040.BoardError, filesystem.FilesystemError) as error:
+        raise BenchError(str(error)) from None
 
 
 def board_heap(lib: Path, script: str, names: dict | None = None) -> list[dict]:
@@ -72,24 +75,12 @@ def board_heap(lib: Path, script: str, names: dict | None = None) -> list[dict]:
     """
     names = dict(names or {})
     given = {"SCRIPT": script, "STAGES": names.pop("stages", 1), "NAMES": names}
-    lines = _on_board(lib, "board_heap.py", given).splitlines()
+    lines = board(lib, "board_heap.py", given).splitlines()
     found = [json.loads(line) for line in lines if line.startswith('{"heap_octets"')]
     octets = [int(line.rpartition("=")[2]) for line in lines if line.startswith("qstr pool:")]
     if len(found) != given["STAGES"] + 1 or len(octets) != len(found):
         raise BenchError("\n  ".join(["the board said:", *lines[-5:]]))
     return [each | {"name_octets": n} for each, n in zip(found, octets, strict=True)]
-
-
-def _on_board(lib: Path, script: str, names: dict) -> str:
-    files = {
-        f"lib/{path.relative_to(lib).as_posix()}": path.read_bytes() for path in lib.rglob("*.mpy")
-    }
-    files |= {f"device/{path.name}": path.read_bytes() for path in _DEVICE.glob("*.py")}
-    told = "".join(f"{name} = {value!r}\n" for name, value in names.items())
-    try:
-        return rp2040.run(told + (_DEVICE / script).read_text(), files)
-    except (rp2040.BoardError, filesystem.FilesystemError) as error:
-        raise BenchError(str(error)) from None
 
 
 def _run(command: list[str], env: dict[str, str] | None = None) -> dict:

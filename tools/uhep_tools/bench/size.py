@@ -34,8 +34,8 @@ def measure() -> dict:
                 for level, options in LEVELS.items()
             },
             "heap": {} if absent else _heaps(modules, Path(folder)),
-            "board": {} if machine.board_absent() else _on_board(Path(folder)),
-            "left_out": absent or machine.board_absent(),
+            "board": {} if rp2040.absent() else _on_board(Path(folder)),
+            "left_out": absent or rp2040.absent(),
         }
 
 
