@@ -2,8 +2,8 @@
 
 import re
 
-from peers.ports import free_block
 from peers.program import until
+from uhep_tools.ports import free_block
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
 from uhep_tools.store import Store

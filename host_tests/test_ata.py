@@ -11,11 +11,12 @@ from test_peer_baresip import level
 from typer.testing import CliRunner
 from uhep_tools.board.settings import SettingsError, judge
 from uhep_tools.cli import app
-from uhep_tools.sim import Device, free_udp_ports
+from uhep_tools.ports import free_pairs
+from uhep_tools.sim import Device
 
 
 def a_phone(lab, **settings):
-    sip, rtp = free_udp_ports(2)
+    sip, rtp = free_pairs(2)
     device = Device(
         "bob",
         lab.folder / "bob",
@@ -242,7 +243,7 @@ def _wait_for(path, frames):
 
 def test_what_it_does_by_itself(tmp_path):
     """One command with a line of configuration: it calls itself, talks and ends."""
-    sip, rtp = free_udp_ports(2)
+    sip, rtp = free_pairs(2)
     sets = [f"sip_port={sip}", f"rtp_port={rtp}", "call=**2", "call_after_ms=100"]
     sets += ["answer_after_ms=200", "talk_ms=300", "quit_after_calls=2"]
     args = ["sim", "ata", "--state", str(tmp_path)]

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from conftest import ROOT
-from peers.ports import free_block
+from uhep_tools.ports import free_block
 
 SCRIPT = """
 import sys

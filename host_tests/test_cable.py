@@ -9,7 +9,7 @@ from peers.program import until
 from typer.testing import CliRunner
 from uhep_tools.board import boards, cable, deploy, release
 from uhep_tools.cli import app
-from uhep_tools.sim import free_udp_ports
+from uhep_tools.ports import free_pairs
 
 MADE = {}
 
@@ -42,7 +42,7 @@ def pty_board(micropython, tmp_path):
 
 
 def configured():
-    sip, rtp = free_udp_ports(2)
+    sip, rtp = free_pairs(2)
     settings = ["personality=phone", f"sip_port={sip}", f"rtp_port={rtp}", "ntp="]
     settings += ["hep.capture_address=127.0.0.1:9", "name=desk-17"]
     return [part for each in settings for part in ("--set", each)]

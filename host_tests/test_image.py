@@ -7,12 +7,12 @@ import sys
 
 import pytest
 from conftest import FIRMWARE, ROOT
-from peers.ports import free_block
 from typer.testing import CliRunner
 from uhep_tools.bench import firmware as bench
 from uhep_tools.board import boards, filesystem, firmware, image, release
 from uhep_tools.board.firmware import FirmwareError
 from uhep_tools.cli import app
+from uhep_tools.ports import free_block
 
 ESP32, C3 = FIRMWARE / "esp32-20251209-v1.27.0.bin", FIRMWARE / "esp32c3-20251209-v1.27.0.bin"
 S3 = FIRMWARE / "esp32s3_spiram_oct-20251209-v1.27.0.bin"

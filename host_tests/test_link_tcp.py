@@ -15,6 +15,7 @@ import pytest
 from faults import Fault, Proxy
 from linkmake import CPYTHON, Sender, account, serving, stored, undisturbed, until
 from peers.program import bound
+from uhep_tools.ports import free_port
 from uhep_tools.store import Store
 
 UHEP = str(Path(sys.executable).parent / "uhep")
@@ -58,8 +59,7 @@ def test_ipv6(micropython, store):
 
 
 def test_no_collector_yet(micropython, store):
-    with socket.create_server(("127.0.0.1", 0)) as place:
-        port = place.getsockname()[1]
+    port = free_port()
     sender = Sender(micropython, 20, capture_address=f"127.0.0.1:{port}")
     # It prints a status when it has been refused.
     assert "ECONNREFUSED" in sender.process.stdout.readline()
@@ -121,8 +121,8 @@ def account_later(store, sender, count):
 
 
 def test_collector_stopped_and_started_in_mid_call(micropython, store):
-    with serving(store) as server:
-        port = server.port
+    port = free_port()
+    with serving(store, port=port) as server:
         address = f"127.0.0.1:{port}"
         sender = Sender(micropython, 400, 5, last=20, capture_address=address)
         until(lambda: server.counters.accepted >= 100)
@@ -136,8 +136,7 @@ def test_collector_stopped_and_started_in_mid_call(micropython, store):
 
 def test_collector_killed_and_started_in_mid_call(micropython, tmp_path):
     database = tmp_path / "uhep.db"
-    with socket.create_server(("127.0.0.1", 0)) as place:
-        port = place.getsockname()[1]
+    port = free_port()
 
     def serve():
         server = subprocess.Popen(
@@ -196,8 +195,8 @@ def test_a_collector_that_never_reads(micropython, store):
 
 
 def test_an_outage_into_the_spool(micropython, store, tmp_path):
-    with serving(store) as server:
-        port = server.port
+    port = free_port()
+    with serving(store, port=port) as server:
         sender = Sender(
             micropython,
             400,
@@ -240,8 +239,8 @@ def test_fail_over_between_two(micropython, store):
 
 def test_copies_to_two_of_which_one_is_killed(micropython, store, tmp_path):
     with Store(tmp_path / "two.db") as other, serving(store) as one:
-        with serving(other) as two:
-            port = two.port
+        port = free_port()
+        with serving(other, port=port) as two:
             sender = Sender(
                 micropython,
                 400,
@@ -328,8 +327,8 @@ def test_a_poll_that_waits_is_seen(request, store, which):
 
 def test_the_collector_moves_to_another_address(micropython, store, tmp_path):
     with Store(tmp_path / "two.db") as other, Names("127.0.0.1") as names:
-        with serving(store) as one:
-            port = one.port
+        port = free_port()
+        with serving(store, port=port) as one:
             sender = Sender(
                 micropython,
                 300,

@@ -8,6 +8,7 @@ import pytest
 from faults import Fault, Proxy
 from linkmake import CPYTHON, LIB, SCRIPT, Sender, account, serving, stored, until
 from uhep_tools.certs import Authority
+from uhep_tools.ports import free_port
 from uhep_tools.store import Store
 from uhep_tools.tls import fingerprint, server_context
 
@@ -36,9 +37,9 @@ def files(tmp_path):
     return tmp_path
 
 
-def collector(store, files, stem="server", clients=None):
+def collector(store, files, stem="server", clients=None, port=0):
     context = server_context(files / f"{stem}.pem", files / f"{stem}-key.pem", clients)
-    return serving(store, tls=context, tls_port=0)
+    return serving(store, tls=context, tls_port=port)
 
 
 def send(interpreter, server, count=50, **config):
@@ -160,13 +161,12 @@ def test_wrong_pin_of_a_right_authority(interpreter, store, files):
 def test_all_of_it_once_the_certificate_is_right(micropython, store, files):
     """What was captured while none was to be trusted has waited."""
     AUTHORITY.issue("localhost", end=NOW - timedelta(days=1)).write(files, "old")
-    with collector(store, files, "old") as server:
-        port = server.tls_port
+    port = free_port()
+    with collector(store, files, "old", port=port) as server:
         sender = send(micropython, server, count=20, tls_ca=files / "ca.pem")
         while "failed: " not in sender.process.stdout.readline():
             assert sender.process.poll() is None
-    context = server_context(files / "server.pem", files / "server-key.pem")
-    with serving(store, tls=context, tls_port=port) as server:
+    with collector(store, files, port=port) as server:
         sender.wait()
         until(lambda: server.counters.accepted == 20)
     assert account(store, sender.stats, 20) == list(range(20))

@@ -8,8 +8,8 @@ import wave
 
 import pytest
 from peers import baresip, network
-from peers.ports import free_block
 from peers.program import until
+from uhep_tools.ports import free_block
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
 from uhep_tools.store import Store

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from peers import kamailio
-from peers.ports import free_port
 from peers.postgres import postgres
 from peers.program import running, until
 from uhep_tools.fleet import Fleet, summary
 from uhep_tools.load.offer import UdpSender, offer
 from uhep_tools.load.traffic import Traffic
+from uhep_tools.ports import free_port
 
 FOLDER = Path(__file__).parent.parent / "tools" / "collector"
 TABLES = ("sip_capture", "rtcp_capture", "report_capture", "logs_capture")

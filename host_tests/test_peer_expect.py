@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from peers import sipp
-from peers.ports import free_port
 from peers.program import bound, until
 from uhep_tools.expect import Capture, check, load, wait
+from uhep_tools.ports import free_port
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
 

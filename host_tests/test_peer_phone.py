@@ -3,8 +3,9 @@
 import pytest
 from peers import sipp
 from peers.program import until
+from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
-from uhep_tools.sim import Device, free_udp_ports
+from uhep_tools.sim import Device
 from uhep_tools.store import Store
 
 TIMEOUT_S = 30
@@ -23,7 +24,7 @@ def phone(tmp_path, server, sip_port, rtp_port, **settings):
 @pytest.mark.peer("sipp")
 def test_sipp_calls_the_phone(tmp_path):
     """sipp calls our phone; what the phone captured is what sipp has logged, byte for byte"""
-    port, rtp = free_udp_ports(2)
+    port, rtp = free_pairs(2)
     with Store(tmp_path / "uhep.db") as store:
         with (
             in_thread(Server(store, port=0)) as server,
@@ -47,7 +48,7 @@ def test_the_phone_calls_sipp(tmp_path):
     with Store(tmp_path / "uhep.db") as store:
         with in_thread(Server(store, port=0)) as server, sipp.uas(tmp_path) as port:
             plan = {"call": f"sip:x@127.0.0.1:{port}", "call_after_ms": 0, "talk_ms": 200}
-            ports = free_udp_ports(2)
+            ports = free_pairs(2)
             with phone(tmp_path, server, *ports, **plan, quit_after_calls=1) as device:
                 counts = device.wait(TIMEOUT_S)
         (call,) = store.calls()

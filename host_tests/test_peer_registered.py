@@ -10,7 +10,8 @@ import pytest
 from atas import TIMEOUT_S, Ata, Lab, saw
 from peers import dns, kamailio
 from peers.program import until
-from uhep_tools.sim import Device, free_udp_ports
+from uhep_tools.ports import free_pairs
+from uhep_tools.sim import Device
 
 pytestmark = pytest.mark.peer("kamailio")
 
@@ -26,7 +27,7 @@ def account(port, user, **more):
 
 
 def a_phone(lab, heap="160K", **settings):
-    sip, rtp = free_udp_ports(2)
+    sip, rtp = free_pairs(2)
     name = settings["name"]
     device = Device(
         name,

@@ -8,7 +8,7 @@ import time
 import pytest
 from peers import kamailio
 from peers.phone import lab
-from peers.ports import free_port
+from uhep_tools.ports import free_port
 
 pytestmark = pytest.mark.peer("kamailio")
 

@@ -9,13 +9,13 @@ import pytest
 from conftest import ROOT
 from peers import baresip, kamailio, network, sipp
 from peers.listener import listener
-from peers.ports import free_port
 from peers.program import until
 from peers.sniffer import of_sniffer, of_tshark, rtcp_of_tshark, sniffer, tshark
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import rdpcap
 from uhep_tools.hep import decode
+from uhep_tools.ports import free_port
 
 LONG = (ROOT / "host_tests/vectors/rfc4475/longreq.dat").read_bytes()
 MACS = b"\2\0\0\0\0\2\2\0\0\0\0\1"

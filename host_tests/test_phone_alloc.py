@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from conftest import ROOT
-from uhep_tools.sim import free_udp_ports
+from uhep_tools.ports import free_pairs
 
 SCRIPT = """
 import sys
@@ -57,7 +57,7 @@ def test_sending_rtp_and_waiting_ask_for_nothing(micropython, tmp_path):
     script.write_text(SCRIPT)
     path = ":".join(f"{ROOT / part}" for part in ("lib", "firmware", "host_tests/device"))
     done = subprocess.run(
-        [micropython, "-X", "heapsize=1M", str(script), *map(str, free_udp_ports(4))],
+        [micropython, "-X", "heapsize=1M", str(script), *map(str, free_pairs(4))],
         env={**os.environ, "MICROPYPATH": f"{path}:.frozen"},
         capture_output=True,
         text=True,

@@ -1,8 +1,9 @@
 """What a phone captures beside its SIP: a line for each transition, and RTCP."""
 
 from peers.program import until
+from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
-from uhep_tools.sim import Device, free_udp_ports
+from uhep_tools.sim import Device
 from uhep_tools.store import Store
 
 RTCP, LOG = 5, 100
@@ -10,7 +11,7 @@ TIMEOUT_S = 60
 
 
 def test_transitions_and_reports_are_captured_with_the_call_id(tmp_path):
-    sip, rtp, far, far_rtp = free_udp_ports(4)
+    sip, rtp, far, far_rtp = free_pairs(4)
     with Store(tmp_path / "hep.db") as store:
         with in_thread(Server(store, port=0)) as server:
             more = {"quit_after_calls": 1, "quit_after_ms": 50000}

@@ -4,8 +4,8 @@ import re
 import socket
 import threading
 
-from peers.ports import free_block
 from uhep_tools import quality, vqreport
+from uhep_tools.ports import free_block
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
 from uhep_tools.store import Store

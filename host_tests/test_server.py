@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from hepmake import frame, good
 from sipmake import CALL, CALL_ID, captured, packet, sip
+from uhep_tools.ports import free_port
 from uhep_tools.server import ListenError, Server, in_thread
 from uhep_tools.store import Store
 
@@ -336,13 +337,15 @@ def test_address_that_is_not_here(store, host, sentence):
 
 
 def test_restart_on_the_same_database_and_port(tmp_path):
-    port = 0
+    port = free_port()
     for part in (captured(CALL[:4]), captured(CALL[4:])):
-        with Store(tmp_path / "uhep.db") as store, in_thread(Server(store, port=port)) as server:
-            port = server.port
-            with tcp(server) as sock:
-                sock.sendall(b"".join(part))
-                until(lambda: server.counters.accepted == len(part))  # noqa: B023
+        with (
+            Store(tmp_path / "uhep.db") as store,
+            in_thread(Server(store, port=port)) as server,
+            tcp(server) as sock,
+        ):
+            sock.sendall(b"".join(part))
+            until(lambda: server.counters.accepted == len(part))  # noqa: B023
     with Store(tmp_path / "uhep.db", create=False) as store:
         assert store.calls()[0].messages == 14 == store.count()
 
@@ -362,9 +365,7 @@ INJECTED = packet(
 @contextlib.contextmanager
 def uhep_serve(tmp_path, stdout):
     """The running verb on a free port: (process, port)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [UHEP, "serve", "--listen", f"127.0.0.1:{port}", "--db", str(tmp_path / "u.db")]
     command += ["--page", "127.0.0.1:0"]
     process = subprocess.Popen(

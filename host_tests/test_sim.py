@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 from uhep_tools.cli import app
+from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import (
     ROOT,
     Device,
     SimError,
     find_micropython,
-    free_udp_ports,
     heap_option,
 )
 from uhep_tools.store import Store
@@ -30,7 +30,7 @@ UHEP = str(Path(sys.executable).parent / "uhep")
 
 def pair(tmp_path, hep=None, **alice):
     """Two devices that call each other once and end."""
-    sip_a, sip_b, rtp_a, rtp_b = free_udp_ports(4)
+    sip_a, sip_b, rtp_a, rtp_b = free_pairs(4)
     common = {"quit_after_calls": 1, "quit_after_ms": 20000}
     calling = {"call": f"sip:bob@127.0.0.1:{sip_b}", "call_after_ms": 300, "talk_ms": 500}
     return (
@@ -63,7 +63,7 @@ def states(device):
 
 
 def alone(tmp_path, **settings):
-    sip, rtp = free_udp_ports(2)
+    sip, rtp = free_pairs(2)
     settings = {"sip_port": sip, "rtp_port": rtp, "quit_after_ms": 100} | settings
     return Device("solo", tmp_path, device=settings)
 
@@ -162,7 +162,7 @@ def test_a_taken_port_is_an_error(tmp_path):
 
 
 def test_too_small_a_heap_is_an_error(tmp_path):
-    sip, rtp = free_udp_ports(2)
+    sip, rtp = free_pairs(2)
     with (
         Device("tiny", tmp_path, device={"sip_port": sip, "rtp_port": rtp}, heap="20K") as tiny,
         pytest.raises(SimError, match="MemoryError"),
@@ -198,7 +198,7 @@ def test_no_micropython(tmp_path):
 
 
 def start(tmp_path, *arguments):
-    sip, rtp = free_udp_ports(2)
+    sip, rtp = free_pairs(2)
     ports = ["--set", f"sip_port={sip}", "--set", f"rtp_port={rtp}"]
     return subprocess.Popen(
         [UHEP, "sim", "phone", *arguments, *ports, "--state", str(tmp_path)],

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from linkmake import Sender, serving, until
 from uhep_tools.hep import decode
+from uhep_tools.ports import free_port
 from uhep_tools.status import parse
 from uhep_tools.store import Store
 
@@ -94,8 +95,8 @@ def test_show_and_decode(store):
 
 
 def test_an_outage_tells_how_many_packets_it_cost(micropython, store):
-    with serving(store) as server:
-        port = server.port
+    port = free_port()
+    with serving(store, port=port) as server:
         address = f"127.0.0.1:{port}"
         sender = Sender(micropython, 500, 4, capture_address=address, status_s=1, queue_bytes=8192)
         until(lambda: server.counters.accepted >= 20)

@@ -8,8 +8,8 @@ import sys
 import pytest
 from conftest import ROOT
 from peers import sipp
-from peers.ports import free_port
 from peers.program import bound, until
+from uhep_tools.ports import free_port
 
 CALLS = 10
 SCRIPT = ROOT / "host_tests" / "device" / "tap_midcall.py"

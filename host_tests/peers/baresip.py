@@ -5,7 +5,8 @@ import socket
 import wave
 from contextlib import contextmanager
 
-from peers.ports import free_block, free_port
+from uhep_tools.ports import free_block, free_port
+
 from peers.program import fill, running
 
 

@@ -3,7 +3,8 @@
 import sqlite3
 from contextlib import closing, contextmanager
 
-from peers.ports import free_port
+from uhep_tools.ports import free_port
+
 from peers.program import PeerError, fill, running, until
 
 KEY = "sesame"  # what the front asks for and the proxy sends

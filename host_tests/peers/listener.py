@@ -4,9 +4,9 @@ import socket
 import threading
 from contextlib import contextmanager
 
+from uhep_tools.ports import free_port
 from uhep_tools.stream import StreamReader
 
-from peers.ports import free_port
 from peers.program import until
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from conftest import ROOT
 from uhep_tools import emulated
+from uhep_tools.ports import free_port
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import find_micropython, heap_option
 from uhep_tools.store import Store
 
-from peers.ports import free_port
 from peers.program import until
 
 _SCRIPT = ROOT / "host_tests" / "device" / "signal_device.py"

@@ -8,7 +8,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from peers.ports import free_port
+from uhep_tools.ports import free_port
+
 from peers.program import fill, running
 
 _SYSTEM_USER = "postgres"  # the server refuses to run as root

@@ -2,9 +2,9 @@
 
 from contextlib import contextmanager
 
+from uhep_tools.ports import free_port
 from uhep_tools.sim import Device
 
-from peers.ports import free_port
 from peers.program import until
 
 

@@ -4,8 +4,9 @@ import re
 import socket
 from contextlib import ExitStack, contextmanager
 
+from uhep_tools.ports import free_block, free_port
+
 from peers import ng
-from peers.ports import free_block, free_port
 from peers.program import running
 
 CAPTURE_ID = 2301

@@ -4,7 +4,8 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from peers.ports import free_port
+from uhep_tools.ports import free_port
+
 from peers.program import HERE, Program, running
 
 _TRANSPORT = {"udp": "u1", "tcp": "t1"}

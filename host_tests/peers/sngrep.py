@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from conftest import REQUIRE_PEERS
+from uhep_tools.ports import free_port
 
-from peers.ports import free_port
 from peers.program import PeerError, running, until
 
 

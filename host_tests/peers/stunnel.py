@@ -2,7 +2,8 @@
 
 from contextlib import contextmanager
 
-from peers.ports import free_port
+from uhep_tools.ports import free_port
+
 from peers.program import running
 
 _CONFIG = """foreground = yes

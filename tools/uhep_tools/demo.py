@@ -8,8 +8,9 @@ from typing import Any
 
 from uhep_tools.calls import Call
 from uhep_tools.message import Message
+from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
-from uhep_tools.sim import HEAP, Device, free_udp_ports
+from uhep_tools.sim import HEAP, Device
 from uhep_tools.store import Store
 from uhep_tools.text import count, endpoint
 
@@ -84,7 +85,7 @@ def _devices(
     state: Path, collector: str, echo: Callable[[str, str], None], heap: str, talk_ms: int
 ) -> list[Device]:
     names = list(_NODES)
-    ports = free_udp_ports(2 * len(names))
+    ports = free_pairs(2 * len(names))
     plans = [
         {
             "call": f"sip:{names[1]}@127.0.0.1:{ports[1]}",

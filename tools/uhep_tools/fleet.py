@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from uhep_tools.sim import HEAP, Device, SimError, free_udp_ports
+from uhep_tools.ports import free_pairs
+from uhep_tools.sim import HEAP, Device, SimError
 from uhep_tools.text import count
 
 _FIRST_NODE = 5001
@@ -36,7 +37,7 @@ class Fleet:
         if size < 2 or size % 2:
             raise SimError(f"{size} devices can not call each other in pairs; an even number can")
         self.limit_s = limit_s
-        ports = free_udp_ports(2 * size)
+        ports = free_pairs(2 * size)
         names = [f"phone-{number:03}" for number in range(1, size + 1)]
         settings = {"talk_ms": 1000, "quit_after_calls": 1, "quit_after_ms": int(limit_s * 1000)}
         server = (device or {}).get("sip_server", "")

@@ -150,12 +150,13 @@ def hep_device(hep_server, tmp_path):
     ports unless they are given, and ends with the test. Returns a uhep_tools.sim.Device, whose
     wait() gives its counts.
     """
-    from uhep_tools.sim import Device, free_udp_ports
+    from uhep_tools.ports import free_pairs
+    from uhep_tools.sim import Device
 
     devices = []
 
     def start(name: str, hep: dict | None = None, heap: str | None = None, **device):
-        sip_port, rtp_port = free_udp_ports(2)
+        sip_port, rtp_port = free_pairs(2)
         made = Device(
             name,
             tmp_path / name,

@@ -8,12 +8,11 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,26 +54,6 @@ def heap_option(heap: str) -> str:
     if not match:
         raise SimError(f"a heap of {heap!r} is no size; 96K or 1M would be one")
     return f"heapsize={match[1]}w{match[2]}"
-
-
-def free_udp_ports(count: int) -> list[int]:
-    """Even ports on 127.0.0.1 that nobody had a moment ago, nor the ones after them: RTCP's."""
-    found: list[int] = []
-    with ExitStack() as taken:
-        while len(found) < count:
-            rtp, rtcp = (
-                taken.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                for _ in range(2)
-            )
-            rtp.bind(("127.0.0.1", 0))
-            port = rtp.getsockname()[1]
-            try:
-                rtcp.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            if port % 2 == 0:
-                found.append(port)
-    return found
 
 
 class Device:
