@@ -12,9 +12,12 @@ from test_interpreters import unix, wasm
 
 sys.path.insert(0, str(ROOT / "host_tests" / "device"))
 from capture_doubles import agent, drain, field
-from rtcp_doubles import app, block, bye, chunk, rr, sdes, sr, voip, xr
-from uhep import IN, OUT
+from rtcp_doubles import app, block, bye, chunk, padded, rr, sdes, sr, voip, xr
+from test_rtcp import Ends
+from uhep import IN, OUT, RTCP
 from uhep.rtcp import Rtcp
+from uhep.rtpstats import RtpStats
+from uhep.tap import tap
 
 _U32 = st.integers(0, 0xFFFFFFFF)
 _TEXT = st.binary(max_size=40)
@@ -34,8 +37,21 @@ PACKETS = st.one_of(
     st.builds(lambda s, t: bye(*s, reason=t), st.lists(_U32, max_size=3), st.none() | _TEXT),
     st.builds(lambda s: app(ssrc=s), _U32),
     st.builds(lambda s: xr(voip(s)), _U32),
+    st.builds(lambda s: xr(ssrc=s), _U32),
 )
-COMPOUND = st.lists(PACKETS, min_size=1, max_size=4).map(b"".join)
+# Padding may be anything, and so what stands in front of a block, or a whole one.
+FILL = st.one_of(
+    st.none(),
+    st.just(b"\x07\0\0"),
+    st.builds(lambda s: voip(s, quality=(90, 90, 45, 45)) + bytes(3), _U32),
+    st.integers(1, 12).flatmap(lambda n: st.binary(min_size=4 * n - 1, max_size=4 * n - 1)),
+)
+COMPOUND = st.builds(
+    lambda packets, last, fill: b"".join(packets) + (last if fill is None else padded(last, fill)),
+    st.lists(PACKETS, max_size=3),
+    PACKETS,
+    FILL,
+)
 
 
 def reports(data, **config):
@@ -66,6 +82,8 @@ def test_whole_packets_are_told_as_they_are(data):
     for each in found:
         true(each, data)
         assert each.get("report_count", 0) == len(each.get("report_blocks", ()))
+    peer = rtcp.peer
+    assert (peer.r_factor, peer.mos_lq, peer.mos_cq) in ((-1, -1, -1), (91, 43, 42))
 
 
 @settings(max_examples=150, deadline=None)
@@ -81,6 +99,20 @@ def test_damaged_packets(data, draw):
         assert counted >= 1 or not found
         for each in found:
             true(each, damaged)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(COMPOUND | st.binary(max_size=300), min_size=1, max_size=3))
+def test_a_phone_that_reads_them_behind_a_tap(datagrams):
+    ends = Ends()
+    ends.stats = RtpStats()
+    ends.start()
+    captured = Rtcp(agent(status_s=0))
+    ends.rtcp._sock = tap(ends.near, captured, ends.near.address, kind=RTCP)
+    for data in datagrams:
+        ends.arrive(data)
+    assert ends.rtcp.received + ends.rtcp.invalid == len(datagrams)
+    assert ends.rtcp.remote_fraction == -1  # its SSRC is one of 2^32
 
 
 @settings(max_examples=100, deadline=None)

@@ -2,7 +2,7 @@
 
 from struct import pack_into
 
-from rtcp_doubles import app, block, bye, chunk, rr, sdes, sr, voip, xr
+from rtcp_doubles import app, block, bye, chunk, padded, rr, sdes, sr, voip, xr
 from uhep import IN, OUT
 from uhep.rtcp import Rtcp
 from uhep.rtpstats import RtpStats
@@ -91,6 +91,7 @@ REPORTS = (
     rr(block(1), block(2)) + rr(block(3)) + bye(1, BIG, reason=b"over"),
     sr() + sdes(chunk(BIG, (1, b"K\xc3\xb6ln \xff\0"), (6, b"uhep"))) + app(),
     rr(block(0x12345678, lsr=0x1234ABCD)) + xr(voip(BIG)),
+    rr() + padded(xr(), b"\x07\0\0"),
     b"\x80\xc8\0",
     b"\x80\0" + bytes(170),
     sr()[:8] + bytes(41),

@@ -12,6 +12,14 @@ def packet(kind, count, body, padding=0):
     return pack(">BBH", 0x80 | (0x20 if padding else 0) | count, kind, len(body) // 4) + body
 
 
+def padded(data, fill):
+    """A packet, the last of a compound, with padding: these octets, and how many there are."""
+    fill += bytes((len(fill) + 1,))
+    assert len(fill) % 4 == 0, len(fill)
+    n = (len(data) + len(fill)) // 4 - 1
+    return bytes((data[0] | 0x20, data[1], n >> 8, n & 255)) + data[4:] + fill
+
+
 def u32(*values):
     return b"".join([pack(">HH", v >> 16 & 0xFFFF, v & 0xFFFF) for v in values])
 

@@ -3,7 +3,7 @@
 import json
 
 from capture_doubles import agent, drain, field
-from rtcp_doubles import app, block, bye, chunk, packet, rr, sdes, sr, u32, voip, xr
+from rtcp_doubles import app, block, bye, chunk, packet, padded, rr, sdes, sr, u32, voip, xr
 from uhep import IN, OUT, RTCP
 from uhep.rtcp import Rtcp
 
@@ -256,6 +256,19 @@ def test_padding_feedback_and_unknown():
     call.refused(b"\xa0\xc9\0\x01" + b"\0\0\0\x10", "length")
     assert len(call.raw(sr() + sdes(CNAME) + sdes(CNAME))) == 1
     assert call.rtcp.counts["again"] == 1
+
+
+def test_padding_is_no_content():
+    """Whatever is in it (RFC 3550 6.1): here what looks like a block of an XR, or as it begins"""
+    begun = padded(xr(), b"\x07\0\0")
+    made_up = padded(xr(), voip(quality=(90, 90, 45, 45)) + bytes(3))
+    for data in (begun, rr(block()) + begun, made_up, rr(block()) + made_up):
+        call = Call()
+        assert call.read(data, IN)["xr_blocks"] == []
+        peer = call.rtcp.peer
+        assert (peer.r_factor, peer.mos_lq, peer.mos_cq) == (-1, -1, -1)
+    call.read(padded(xr(voip()), voip(quality=(90, 90, 45, 45)) + bytes(3)), IN)
+    assert (peer.r_factor, peer.mos_lq, peer.mos_cq) == (91, 43, 42)
 
 
 def test_encrypted():

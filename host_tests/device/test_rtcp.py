@@ -149,6 +149,16 @@ def test_what_the_peer_says_of_us():
     assert rtcp.received == 3 and rtcp.invalid == 0 and not rtcp.left
 
 
+def test_what_follows_the_blocks_is_none():
+    ends = Ends()
+    ends.start()
+    other = b"\0\0\0\1" + bytes(20)
+    for kind, sent in ((200, bytes(20)), (201, b"")):
+        data = report(kind, other, block(ends), sent=sent)
+        ends.arrive(b"\x81" + data[1:])
+    assert ends.rtcp.received == 2 and ends.rtcp.remote_fraction == -1
+
+
 def test_the_round_trip():
     ends = Ends()
     ends.start()

@@ -3,7 +3,7 @@
 
 from uhep import OUT
 from uhep.port import const
-from uhep.rtcpcheck import SR
+from uhep.rtcpcheck import SR, content, following
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x1FFFFFFF)
@@ -103,14 +103,14 @@ class Peer:
         """An XR stands at b[at:]."""
         if way == OUT:
             return
-        end = at + 4 + ((b[at + 2] << 8 | b[at + 3]) << 2)
+        end = content(b, at, following(b, at))  # as far as it has been checked
         at += 8
-        while at + 4 <= end:
+        while at < end:
             if b[at] == _VOIP and self._me(b, at + 4):
                 self.r_factor = _known(b[at + 24])
                 self.mos_lq = _known(b[at + 26])
                 self.mos_cq = _known(b[at + 27])
-            at += 4 + ((b[at + 2] << 8 | b[at + 3]) << 2)
+            at = following(b, at)
 
 
 def signed(b, at):

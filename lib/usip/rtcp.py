@@ -162,14 +162,16 @@ class Rtcp:
         kind = data[at + 1]
         if kind == _SR and n >= _SENT:
             self._stats.sent_report(data, at + 8, self._clock.ticks_us())
-            self._read_blocks(data, at + _SENT, at + n)
+            self._read_blocks(data, at + _SENT, at + n, data[at] & 31)
         elif kind == _RR:
-            self._read_blocks(data, at + _HEAD, at + n)
+            self._read_blocks(data, at + _HEAD, at + n, data[at] & 31)
         elif kind == _BYE:
             self.left = True
 
-    def _read_blocks(self, data, at, end):
-        while at + _BLOCK <= end:
+    def _read_blocks(self, data, at, end, count):
+        # What follows them is an extension, or padding.
+        while count and at + _BLOCK <= end:
+            count -= 1
             if self._is_ours(data, at):
                 self._read_block(data, at)
             at += _BLOCK
