@@ -154,24 +154,26 @@ class Rtcp:
         self.received += 1
         at = 0
         while at < len(data):
-            n = (data[at + 2] << 8 | data[at + 3]) * 4 + 4
-            self._read_one(data, at, n)
-            at += n
+            end = at + (data[at + 2] << 8 | data[at + 3]) * 4 + 4
+            self._read_one(data, at, end)
+            at = end
 
-    def _read_one(self, data, at, n):
+    def _read_one(self, data, at, end):
         kind = data[at + 1]
-        if kind == _SR and n >= _SENT:
+        if kind == _SR and at + _SENT <= end:
             self._stats.sent_report(data, at + 8, self._clock.ticks_us())
-            self._read_blocks(data, at + _SENT, at + n, data[at] & 31)
+            self._read_blocks(data, at, _SENT, end)
         elif kind == _RR:
-            self._read_blocks(data, at + _HEAD, at + n, data[at] & 31)
+            self._read_blocks(data, at, _HEAD, end)
         elif kind == _BYE:
             self.left = True
 
-    def _read_blocks(self, data, at, end, count):
+    def _read_blocks(self, data, at, head, end):
         # What follows them is an extension, or padding.
-        while count and at + _BLOCK <= end:
-            count -= 1
+        n = data[at] & 31
+        at += head
+        while n and at + _BLOCK <= end:
+            n -= 1
             if self._is_ours(data, at):
                 self._read_block(data, at)
             at += _BLOCK
