@@ -94,6 +94,18 @@ def test_peers():
     assert put(a, request(b"INVITE"), flow=a.flow(("2001:db8::1", 5060), ("192.0.2.9", 5060)))
 
 
+def test_rules_for_peers_do_not_silence_the_agent():
+    for rule in ({"only_peers": ["192.0.2.0/24"]}, {"skip_peers": ["127.0.0.0/8"]}):
+        a = agent(status_s=60, **rule)
+        log = a.flow(("127.0.0.1", 0), ("127.0.0.1", 0), kind=LOG)
+        assert a.capture(log, OUT, b"text", 4, b"uhep")
+        for _ in range(9):
+            a.poll()
+        lines = [field(p, 15) for p in drain(a)]
+        assert [line.split()[0] for line in lines] == [b"text", b"uhep"], lines
+        assert balance(a)["filtered"] == 0
+
+
 def test_one_in_so_many_calls():
     # By the Call-ID as a number, so that anybody can tell which: both ends keep the same.
     calls = [b"%x@192.0.2.%d" % (i * 7919, i % 250) for i in range(600)] + [b"x" * 255, b"\xff"]

@@ -33,8 +33,9 @@ class Filter(Guard):
     filtered: by method, class of answer or peer. sampled_out: of calls that are not among the
     1 in `sample`: a packet stays if its correlation id, taken as a big-endian number, is a
     multiple of `sample` when it is first taken modulo 65521. That is the same on every port
-    and in every version, so both ends of a call keep the same ones. Packets without an id,
-    and logs, stay. limited_0 to limited_3: by the buckets of the classes.
+    and in every version, so both ends of a call keep the same ones. Packets without an id
+    stay. Logs go neither by peer nor by call: what the agent says of itself has none.
+    limited_0 to limited_3: by the buckets of the classes.
 
     Memory: some 300 octets and the peers' prefixes, made here. A packet allocates nothing.
     """
@@ -95,12 +96,15 @@ class Filter(Guard):
         return False
 
     def _passes(self, head):
-        if self._only and not _among(self._only, head):
-            return False
-        if self._not and _among(self._not, head):
+        if head[_KIND] != _LOG and not self._peer_passes(head):
             return False
         i = self._st[_STATUS]
         return not (self._skips(self._st[_METHOD]) or i and self._skips(_ANSWERS + i // 100))
+
+    def _peer_passes(self, head):
+        if self._only and not _among(self._only, head):
+            return False
+        return not (self._not and _among(self._not, head))
 
     def _skips(self, i):
         # By a rule, but for the first few of each.
