@@ -14,6 +14,10 @@ def sockaddr(host, port):
     return b"\x02\x00" + pack(">H", port) + bytes([int(n) for n in host.split(".")]) + bytes(8)
 
 
+def sockaddr6(octets, port):
+    return b"\x0a\x00" + pack(">H", port) + bytes(4) + octets + bytes(4)
+
+
 class Socket:
     def __init__(self, inbox=()):
         self.inbox = list(inbox)
@@ -277,3 +281,27 @@ def test_more_peers_than_flows():
         expected = ["192.0.2.%d:%d" % (200 + n, 5000 + n) for i in range(20) for n in (i, 0)]
         assert got == expected, got
         assert len(t._flows) == 3
+
+
+def test_more_peers_than_flows_of_both_families():
+    # As a socket of IPv6 gives them, which takes IPv4 too.
+    six = b"\x20\x01\x0d\xb8" + bytes(11)
+    mapped = bytes(10) + b"\xff\xff\xc0\x00\x02"
+    for here in ("192.0.2.10", "2001:db8::10"):
+        for first in (six + b"\1", mapped + b"\1"):
+            a = agent(flows=1)
+            t = tap(Socket(), a, (here, 5060))
+            t.sendto(MESSAGE, sockaddr6(first, 5060))
+            for host in (six, mapped, six, mapped):
+                for n in (b"\2", b"\3"):
+                    t.sendto(MESSAGE, sockaddr6(host + n, 5070))
+            t.sendto(MESSAGE, sockaddr("192.0.2.9", 5080))
+            packets = drain(a)
+            assert t.ignored["address"] == 0 and len(packets) == 10
+            got = [field(p, 6) or mapped[:12] + field(p, 4) for p in packets]
+            hosts = [host + n for host in (six, mapped) for n in (b"\2", b"\3")]
+            assert got == [first] + 2 * hosts + [mapped + b"\x09"], (here, first, got)
+            for p in packets:
+                kind = 3 if field(p, 4) else 5
+                mine = bytes((192, 0, 2, 10)) if here[0] == "1" else six[:15] + b"\x10"
+                assert field(p, kind)[-len(mine) :] == mine[-len(field(p, kind)) :]

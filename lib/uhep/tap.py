@@ -15,6 +15,9 @@ from uhep.standin import StandIn
 _AF_INET6 = 10
 _UNKNOWN = ("0.0.0.0", 0)
 _ANY = ("0.0.0.0", "::")
+_MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"  # before an IPv4 address in IPv6
+_CHUNK = const(78)  # in a head: the length of the address's chunk
+_FOUR = const(10)  # that of IPv4's
 _PEEK = const(2)  # MSG_PEEK where there are flags: it will come again
 
 
@@ -215,16 +218,19 @@ class Tap(StandIn):
         return host, port
 
     def _move(self, flow, addr):
-        # True if the flow could take that address: dotted text, or a sockaddr in octets.
+        # True if the flow could take that address, which is of its family: dotted text, or a
+        # sockaddr in octets.
         if isinstance(addr, tuple):
-            if not _parse(self._octets, addr[0]):
+            if flow.heads[0][_CHUNK] != _FOUR or not _parse(self._octets, addr[0]):
                 return False
             peer_at(flow, self._octets, 0, addr[1])
-        elif addr and not isinstance(addr, str):
-            peer_at(flow, addr, 8 if addr[0] == _AF_INET6 else 4, addr[2] << 8 | addr[3])
-        else:
-            return False
-        return True
+            return True
+        at = 0
+        if addr and not isinstance(addr, str):
+            at = _octets_at(addr, flow.heads[0][_CHUNK] == _FOUR)
+            if at:
+                peer_at(flow, addr, at, addr[2] << 8 | addr[3])
+        return at > 0
 
 
 def _kind(buf, n):
@@ -239,6 +245,15 @@ def _kind(buf, n):
     if n >= 20 and buf[0] <= 1:
         return "stun"
     return "keepalive" if n == 3 and buf[0] == 106 and buf[2] == 75 else "garbage"
+
+
+def _octets_at(addr, four):
+    # Where in a sockaddr the octets stand that a flow of IPv4 or IPv6 takes; 0: there are none.
+    if addr[0] != _AF_INET6:
+        return 4 if four else 0
+    if four:
+        return 20 if addr.find(_MAPPED, 8, 20) == 8 else 0
+    return 8
 
 
 def _route(sock, peer):
