@@ -199,6 +199,26 @@ def test_one_way():
     assert not s.one_way  # it said that it would be quiet
 
 
+def test_a_hold_is_not_one_way():
+    stream = Stream(one_way_ms=3000)
+    s = stream.stats
+    stream.hear_all(range(10))
+    s.expect(False, stream.us & WRAP)
+    stream.us += 16000000
+    s.look(stream.us & WRAP)
+    assert not s.one_way
+    s.expect(True, stream.us & WRAP)
+    assert (s.silent_ms, s.one_way) == (0, False)
+    stream.us += 2999000
+    s.expect(True, stream.us & WRAP)  # another change of the call
+    assert (s.silent_ms, s.one_way) == (2999, False)
+    stream.hear(10)
+    assert s.max_delta_us == 20000
+    stream.us += 3000000
+    s.look(stream.us & WRAP)
+    assert s.one_way
+
+
 def bursts(text):
     """The Bursts of a stream written as one character a packet: x came, . did not, o was
     discarded."""

@@ -51,6 +51,7 @@ class Call:
                 packet = rtp(n, ssrc=0x55667788)
                 now = self.us + n % 2 * jitter_us
                 self.stats.feed(packet, len(packet), now & WRAP)
+        self.agent.ticks.now = self.us & WRAP
 
     def answer(self, lost=0, rtt_ms=34, jitter=24):
         """SR out, RR in: what the other end says of us."""
@@ -87,7 +88,7 @@ def test_a_good_call():
     assert (found["SRC_IP"], found["SRC_PORT"]) == REMOTE
     assert (found["DST_IP"], found["DST_PORT"]) == LOCAL
     assert found["TYPE"] == "FINAL" and (found["DIR"], found["PARTY"]) == (0, 0)
-    assert found["REPORT_TS"] == 1767225600 and found["REPORT_NAME"] == "192.0.2.30:10020"
+    assert found["REPORT_TS"] == 1767225660 and found["REPORT_NAME"] == "192.0.2.30:10020"
     assert (found["TOTAL_PK"], found["EXPECTED_PK"], found["PACKET_LOSS"]) == (3000, 3000, 0)
     assert (found["DELTA"], found["MAX_DELTA"], found["JITTER"]) == (20.0, 20.0, 0.0)
     assert (found["RTT"], found["CODEC_NAME"], found["CLOCK"]) == (34, "PCMU", 8000)
@@ -146,6 +147,25 @@ def test_nothing_heard():
         assert name not in found
     assert field(silent, 0x20) is None
     assert call.voice.voip(bytearray(50), 0) == 0
+
+
+def test_one_way():
+    """Nothing comes, or no more: whoever polls the Voice need not look after the statistics"""
+    for count in (0, 100):
+        call = Call()
+        call.hear(count)
+        for _ in range(60):
+            call.voice.poll()
+            call.agent.ticks.pass_us(400000000)
+        call.voice.final()
+        found = json.loads(field(call.packets()[0], 15))
+        assert found["ONE_WAY"] == 1 and found["TOTAL_PK"] == count
+        assert call.stats.silent_ms > 59 * 400000
+    call = Call()
+    call.hear(100)
+    call.agent.ticks.pass_us(6000000)
+    call.voice.final()  # with no poll
+    assert json.loads(field(call.packets()[0], 15))["ONE_WAY"] == 1
 
 
 def test_periodic():

@@ -208,6 +208,33 @@ def test_hold_stops_the_sound_and_not_the_clock():
     assert len(ends.audio.played) == heard
 
 
+def test_one_way_is_told_of_a_call_that_is_not_on_hold():
+    ends = Ends()
+    ends.start()
+    ends.run(5020, 20)
+    assert ends.stream.stats.one_way  # nothing has ever come
+    ends.arrive(1, 2, 3)
+    for hold in ({"receives": False}, {"sends": False}):  # ours, and the peer's
+        ends.start(**hold)
+        ends.run(16000, 20)
+        assert not ends.stream.stats.one_way
+        ends.start(sends=True, receives=True)
+        ends.run(4900, 20)
+        assert not ends.stream.stats.one_way
+        ends.run(120, 20)
+        assert ends.stream.stats.one_way
+
+
+def test_the_clock_of_the_statistics_does_not_stop_in_a_silence():
+    ends = Ends()
+    ends.start(sends=False)
+    ends.arrive(1)
+    ends.run(1200000, 50)
+    assert 1199900 <= ends.stream.stats.silent_ms <= 1200000
+    ends.arrive(2)
+    assert ends.stream.stats.silent_ms == 0
+
+
 def test_rtp_is_sent_to_where_it_comes_from():
     ends = Ends()
     ends.start()

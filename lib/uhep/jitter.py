@@ -25,6 +25,7 @@ class Jitter:
         self.clock_hz = clock_hz
         self.event_pt = event_pt
         self.one_way_ms = one_way_ms
+        self.expects = True
         self._t0 = -1
         self._s = self._us = 0  # a clock of our own, from the first look or packet on
         self._heard_s = self._heard_us = 0  # when the last packet came,
@@ -46,6 +47,15 @@ class Jitter:
         d += self._us
         self._s += d // _SECOND
         self._us = d % _SECOND
+
+    def expect(self, comes, ticks):
+        """Whether packets are to come from now on: not while the call is on hold."""
+        self.look(ticks)
+        if comes and not self.expects:
+            self._heard_s = self._s
+            self._heard_us = self._us
+            self._stamp = -1  # the hold was no gap
+        self.expects = comes
 
     @property
     def jitter_us(self):
@@ -75,7 +85,7 @@ class Jitter:
 
     @property
     def one_way(self):
-        return not self._quiet and self.silent_ms >= self.one_way_ms
+        return self.expects and not self._quiet and self.silent_ms >= self.one_way_ms
 
     def _anew(self):
         # Another stream: what comes next has nothing before it.

@@ -19,7 +19,7 @@ class RtpStats(Jitter):
 
     stats = RtpStats(8000)
     stats.feed(buf, n, ticks_us())  # each packet, as soon as it is there
-    stats.look(ticks_us())          # now and then, at least every 8 minutes
+    stats.look(ticks_us())          # now and then, at least every 8 minutes; Voice.poll does
     stats.block(report, 8, ticks_us())
 
     Memory: all is made in the constructor; no method but that allocates. No int reaches 2^30,
@@ -40,9 +40,10 @@ class RtpStats(Jitter):
     of arrival. Left out are RFC 4733 events, whose timestamp stands still, comfort noise, and
     what follows a silence (marker, or a timestamp that was set anew).
 
-    `silent_ms` is how long nothing has come, since the first look if nothing ever has; a day
-    at most. `one_way` is True when that is `one_way_ms` or more and no comfort noise has said
-    why.
+    `silent_ms` is how long nothing has come, since the first look if nothing ever has, or since
+    it is expected again; a day at most. `one_way` is True when that is `one_way_ms` or more and
+    no comfort noise has said why. Tell expect() of a hold: `expects` is False meanwhile, and so
+    is `one_way`.
     """
 
     def __init__(self, clock_hz=8000, event_pt=101, packet_ms=20, one_way_ms=5000):

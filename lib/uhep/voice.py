@@ -18,7 +18,8 @@ _NO_PLC = const(1)
 
 
 class Voice:
-    """One call's quality. `stats` is the RtpStats of what is heard, `rtcp` the call's Rtcp.
+    """One call's quality. `stats` is the RtpStats of what is heard, by the ticks of the agent
+    (ticks_us), `rtcp` the call's Rtcp.
 
     voice = Voice(agent, stats, rtcp, ("192.0.2.10", 4000), ("192.0.2.20", 5000))
     voice.poll()   # in the device's loop
@@ -112,6 +113,7 @@ class Voice:
 
     def poll(self):
         """Send the reports that are due: True if there were some."""
+        self.stats.look(self.agent.ticks())
         if not self.every_ms or ticks_diff(ticks_ms(), self._due) < self.every_ms:
             return False
         self._due = ticks_ms()
@@ -120,6 +122,7 @@ class Voice:
 
     def report(self, final):
         """A report of each direction that is known, now."""
+        self.stats.look(self.agent.ticks())
         self.update()
         if self.stats.heard:
             self._count()

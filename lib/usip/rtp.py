@@ -92,6 +92,7 @@ class Stream:
         self._event = -1 if agreed.event is None else agreed.event
         self._sends = agreed.sends
         self._receives = agreed.receives
+        self.stats.expect(agreed.sends and agreed.receives, self._clock.ticks_us())
         if self.rtcp:
             self.rtcp.start(self._resolve(agreed.host, agreed.rtcp_port), self.stats)
 
@@ -166,6 +167,7 @@ class Stream:
         self.playout.frame(self._law)
 
     def _tick(self):
+        self.stats.look(self._clock.ticks_us())  # whether anything comes or not
         pcm = self.audio.frame()
         if self.audio.clocked:
             if pcm is None:
