@@ -20,14 +20,15 @@ class Console:
         self._load = load
         self._table = None
         self._say = say
-        self._stream = stream or sys.stdin
-        self._line = ""
+        # Octets: a read of text would wait for the rest of a character, and raise at a broken one.
+        self._stream = stream or sys.stdin.buffer
+        self._line = b""
         self._ready = ready or self._watch()
 
     def _watch(self):
         poller = select.poll()
         try:
-            poller.register(self._stream, select.POLLIN)
+            poller.register(sys.stdin, select.POLLIN)
         except (OSError, ValueError, TypeError):  # no console there
             return None
         if not hasattr(poller, "ipoll"):
@@ -41,18 +42,23 @@ class Console:
         return waiting
 
     def poll(self):
-        """Takes in what has been typed, a character; runs a line that is complete."""
+        """Takes in what has been typed, an octet; runs a line that is complete."""
         if self._ready and self._ready():
             self._take(self._stream.read(1))
 
     def _take(self, typed):
         if not typed:  # the other end has gone away
             self._ready = None
-        elif typed in "\r\n":
-            line, self._line = self._line.strip(), ""
+        elif typed in b"\r\n":
+            line, self._line = self._line.strip(), b""
+            try:
+                line = line.decode()
+            except UnicodeError:
+                self._say("that is not UTF-8")
+                return
             if line:
                 self.run(line)
-        elif typed in "\b\x7f":
+        elif typed in b"\b\x7f":
             self._line = self._line[:-1]
         elif len(self._line) < _LONGEST:
             self._line += typed

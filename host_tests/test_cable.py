@@ -2,8 +2,10 @@
 
 import json
 import re
+import subprocess
 
 import pytest
+from conftest import ROOT
 from fake_board import FakeBoard
 from peers.program import until
 from typer.testing import CliRunner
@@ -397,3 +399,20 @@ def test_the_console(board):
     said = uhep("console", "--port", board.url, "--seconds", 1)
     lines = [line for line in said.splitlines() if line.startswith("line ")]
     assert len(lines) > 1 and "\x1b" not in said
+
+
+def test_noise_on_the_console(micropython):
+    """Of a line that nobody is at: the device goes on, and takes the next command."""
+    script = (
+        "import console, time\ndone = []\n"
+        "c = console.Console(lambda: {'stop': ('', '', done.append)})\n"
+        "while not done:\n c.poll()\n time.sleep_ms(1)\nprint('stopped')"
+    )
+    done = subprocess.run(
+        [micropython, "-c", script],
+        env={"MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
+        input=b"\xff\n\xe2\x82\nstop\n",
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.stdout.split(b"\n")[-2:] == [b"stopped", b""], done

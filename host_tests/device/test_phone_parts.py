@@ -13,10 +13,10 @@ PATH = "/tmp/uhep-%s.wav" % token(8)
 
 
 class Typed:
-    """What somebody types."""
+    """What somebody types, in octets."""
 
     def __init__(self, text):
-        self.text = text
+        self.text = text if isinstance(text, bytes) else text.encode()
 
     def ready(self):
         return True
@@ -55,6 +55,13 @@ def test_what_can_not_be_done_is_said():
     assert typed("fail\nfoo\n") == ["cannot", "there is no foo; help lists what there is"]
     assert [line.split()[0] for line in typed("help\n")] == ["call", "fail", "quiet"]
     assert len(typed("call " + "x" * 1000 + "\n")[0]) < 250
+
+
+def test_octets_that_are_no_text_do_no_harm():
+    """Noise of the line, half a character: the next line is taken as ever."""
+    assert typed("call jürgen\n") == ["calls <jürgen>"]
+    for noise in (b"\xff\n", b"\xc3\n", b"call \xe2\x82\n", b"\xf0\r"):
+        assert typed(noise + b"call b\n") == ["that is not UTF-8", "calls <b>"], noise
 
 
 def test_a_lamp_blinks_and_its_level_is_the_boards():
