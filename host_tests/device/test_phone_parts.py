@@ -5,9 +5,12 @@ import struct
 
 import console
 import lamps
+import rtpstat
 import wav
 from doubles import Clock, raises
+from uhep.rtpstats import RtpStats
 from usip.net import token
+from usip.sender import Sender
 
 PATH = "/tmp/uhep-%s.wav" % token(8)
 
@@ -62,6 +65,26 @@ def test_octets_that_are_no_text_do_no_harm():
     assert typed("call jürgen\n") == ["calls <jürgen>"]
     for noise in (b"\xff\n", b"\xc3\n", b"call \xe2\x82\n", b"\xf0\r"):
         assert typed(noise + b"call b\n") == ["that is not UTF-8", "calls <b>"], noise
+
+
+def test_the_header_of_a_bye_is_about_its_call():
+    class Stream:
+        codec = "PCMU"
+        rtcp = None
+
+    class Socket:
+        def sendto(self, data, peer):
+            return len(data)
+
+    stream = Stream()
+    stream.sender = Sender(Socket())
+    stream.sender.code(0, 0, None)
+    for sent in (3, 5):
+        stream.sender.anew()
+        stream.stats = RtpStats()
+        for _ in range(sent):
+            stream.sender.frame(None)
+        assert rtpstat.text(stream).startswith("CS=0;PS=%d;OS=%d;PR=0;" % (sent, sent * 160))
 
 
 def test_a_lamp_blinks_and_its_level_is_the_boards():

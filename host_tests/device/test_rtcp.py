@@ -100,6 +100,23 @@ def test_a_sender_report():
     assert 201 in parts(ends.run(8000)[-1][1])  # nothing was sent since
 
 
+def test_the_next_call_counts_from_0():
+    """Its stream has another SSRC, and an SR counts that one's packets (RFC 3550 6.4.1)"""
+    ends = Ends()
+    ends.sender.octets = 0x1FFFFF00  # they wrap
+    for call in (1, 2, 3):
+        ends.sender.anew()
+        ends.start()
+        for _ in range(call):
+            ends.sender.frame(None)
+        ((_, data),) = ends.run(3200)[:1]
+        body = parts(data)[200][1]
+        assert struct.unpack(">II", body[16:24]) == (call, call * 160)
+        ends.rtcp.stop()
+        ends.far.waiting.clear()
+    assert ends.sender.sent == 6
+
+
 def test_the_interval_is_five_seconds_and_not_the_same_each_time():
     ends = Ends()
     ends.start()

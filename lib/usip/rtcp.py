@@ -124,7 +124,8 @@ class Rtcp:
         struct.pack_into(">HH", self._out, at, self._wall.high, self._wall.low)
         struct.pack_into(">HH", self._out, at + 4, self._wall.part, self._wall.rest)
         self.sender.stamp_into(self._out, at + 8)
-        struct.pack_into(">II", self._out, at + 12, self.sender.sent, self.sender.octets)
+        struct.pack_into(">I", self._out, at + 12, self.sender.stream_sent)
+        struct.pack_into(">I", self._out, at + 16, self.sender.stream_octets)
 
     def _send(self, report, leaves):
         if leaves:
