@@ -68,6 +68,9 @@ class Socket:
     def sendto(self, buf, addr):
         return len(buf)
 
+    def write(self, buf, at, n):
+        return n
+
 
 def agent(link=None, ticks=None, **more):
     config = dict(CONFIG)
@@ -328,6 +331,21 @@ def tapped_with_a_bytearray_as_address():
         t.sendto(INVITE, peer)
         a.poll()
 
+    return step
+
+
+def tapped_writing_from_the_middle():
+    a = agent()
+    t = tap(Socket(), a, V4[0])
+    t._peer = ("192.0.2.20", 5070)
+    buf = bytearray(b"##" + INVITE + b"##")
+
+    def step():
+        t.write(buf, 2, 600)
+        a.poll()
+
+    step()
+    assert a.stats()["sent"] == 1
     return step
 
 
@@ -711,6 +729,7 @@ CASES = (
     stamps_at_the_wrap_of_ticks,
     tapped,
     tapped_with_a_bytearray_as_address,
+    tapped_writing_from_the_middle,
     tapped_by_a_flood_of_peers,
     real_socket,
     tcp,

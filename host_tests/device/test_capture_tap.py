@@ -1,5 +1,6 @@
 """The tap: the socket behaves as before, and every datagram is captured once."""
 
+import sys
 from struct import pack
 
 from capture_doubles import agent, drain, field
@@ -69,6 +70,13 @@ class Socket:
         data, addr = self.inbox.pop(0)
         buf[: len(data)] = data
         return len(data), addr
+
+
+class Heedless:
+    """A socket that takes what is written and keeps nothing."""
+
+    def write(self, buf, at, n):
+        return n
 
 
 def ends(packet):
@@ -147,6 +155,48 @@ def test_a_connected_socket():
     for p in packets:
         assert field(p, 15) == MESSAGE
         assert "192.0.2.20:5070" in ends(p)
+
+
+def test_written_from_the_middle_of_a_buffer():
+    a = agent(max_packet=3000)
+    sock = Socket()
+    t = tap(sock, a, LOCAL)
+    t.connect(("192.0.2.20", 5070))
+    data = bytes([i % 251 for i in range(5000)])
+    for size in (0, 1, 300, 1024, 2700, 900, 4000):
+        whole = MESSAGE + data[:size]
+        for buf in (b"#" + whole + data, bytearray(b"#" * 700 + whole + data)):
+            at = buf.find(MESSAGE)
+            assert t.write(buf, at, len(whole)) == len(whole)
+            got = field(drain(a)[0], 15)
+            assert whole[: len(got)] == got and len(got) == min(len(whole), 2868), size
+    assert a.stats()["truncated"] == 2 and a.stats()["captured"] == 14
+    assert t.write(b"##\r\n##", 2, 2) == 2 and t.ignored["keepalive"] == 1
+    a.enabled = False
+    t.write(b"#" + MESSAGE, 1, len(MESSAGE))
+    t.untap()
+    t.write(b"#" + MESSAGE, 1, len(MESSAGE))
+    assert sock.outbox[-1] == (MESSAGE, None) and a.stats()["captured"] == 14
+
+
+def test_the_stack_hears_nothing_of_a_lack_of_memory():
+    if sys.implementation.name != "micropython":
+        return
+    from micropython import heap_lock, heap_unlock
+
+    a = agent()
+    t = tap(Heedless(), a, LOCAL)
+    t._peer = ("192.0.2.20", 5070)
+    buf = bytearray(b"#" + MESSAGE)
+    heap_lock()
+    n = t.write(buf, 1, 37)
+    heap_unlock()
+    assert n == 37 and t.ignored["memory"] == 1
+    assert t.write(buf, 1, 37) == 37 and len(drain(a)) == 1
+    heap_lock()
+    n = t.write(buf, 1, 37)
+    heap_unlock()
+    assert n == 37 and t.ignored["memory"] == 1 and len(drain(a)) == 1
 
 
 def test_recvfrom_into():

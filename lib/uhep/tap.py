@@ -53,7 +53,8 @@ class Tap(StandIn):
 
     ignored: how many were not captured, by kind. What has no start line is no SIP:
     "keepalive" (CR, LF, NUL, "jaK"), "stun", "empty", or "garbage". A message that is merely
-    malformed is captured. "address": sent to one that is none of IP.
+    malformed is captured. "address": sent to one that is none of IP. "memory": there
+    was none left for a new peer.
     """
 
     def __init__(self, sock, agent, local, kind):
@@ -65,8 +66,10 @@ class Tap(StandIn):
         self._flows = {}
         self._spare = None
         self._octets = bytearray(16)
+        self._room = 0  # for what stands in the middle of a buffer
         self._mode = STRICT if kind == SIP else None
         self.ignored = {"keepalive": 0, "stun": 0, "empty": 0, "garbage": 0, "address": 0}
+        self.ignored["memory"] = 0
         if hasattr(sock, "getsockname"):
             self._bound(sock.getsockname())
 
@@ -131,7 +134,8 @@ class Tap(StandIn):
         else:
             r = self._sock.write(buf, at, n)
             if at and r:
-                buf = memoryview(buf)[at:]
+                self._wrote(buf, at, r)
+                return r
         if r:
             self._saw(self._peer, OUT, buf, r)
         return r
@@ -156,6 +160,26 @@ class Tap(StandIn):
         port = local[1] or unpack(addr)[1]
         if port:
             self._local = (local[0], port)
+
+    def _wrote(self, buf, at, n):
+        # From the middle of a buffer: a slice of it would be an object, so it is copied.
+        if self._agent and self._agent.enabled and (n <= self._room or self._moves(n)):
+            self._mover.move(0, buf, at, at + n)
+            self._saw(self._peer, OUT, self._copy, n)
+
+    def _moves(self, n):
+        # Makes room to copy n octets to, in steps, so that few are the largest yet.
+        try:
+            from uhep.move import SLACK, Mover
+
+            self._copy = bytearray((n | 1023) + 1 + SLACK)
+            self._mover = Mover(self._copy)
+        except MemoryError:  # the datagram has left: the stack must not hear of it
+            self._room = 0
+            self._ignore("memory")
+            return False
+        self._room = len(self._copy) - SLACK
+        return True
 
     def _saw(self, addr, way, buf, n=None):
         if not self._agent or not self._agent.enabled:
