@@ -123,6 +123,24 @@ def test_a_call_waits_for_another(tmp_path):
     assert ours["lines"][0]["calls"] == {"ended": 2, "talked": 2}
 
 
+RTCP, LOG = 5, 100
+
+
+def packets(lab):
+    """All that is stored, once each: a message may belong to two calls."""
+    lab.store.flush()
+    found = {
+        message.id: message.packet
+        for call in lab.store.calls()
+        for message in lab.store.messages(call.call)
+    }
+    return list(found.values())
+
+
+def kinds(found):
+    return [packet.type for packet in found if packet.node_name == b"ata"]
+
+
 def test_what_is_told_of_its_calls(tmp_path):
     """Transitions, RTCP and how it sounds, of the calls of both lines and of a second call."""
     told = {"hep_log": True, "hep_rtcp": True, "hep_quality": True}
@@ -148,21 +166,16 @@ def test_what_is_told_of_its_calls(tmp_path):
         saw(bob, ": ringing")
         ata.do("flash 1", "flash 2")
         saw(bob, ": talking")
-        time.sleep(1)
+        until(lambda: kinds(packets(lab)).count(RTCP) >= 2, "RTCP out and in")
         bob.type("quit")
         bob.wait(TIMEOUT_S)
         ata.do("lay 2", "lay 1")
         counts = ata.quit()
         until(lambda: lab.store.count() >= counts["capture"]["captured"], "all of it")
-        found = {
-            message.packet.usec + message.packet.sec * 1000000: message.packet
-            for call in lab.store.calls()
-            for message in lab.store.messages(call.call)
-        }
-    kinds = [packet.type for packet in found.values() if packet.node_name == b"ata"]
-    assert kinds.count(100) >= 12 and kinds.count(5) >= 2, kinds
+        found = packets(lab)
+    assert kinds(found).count(LOG) >= 12, kinds(found)
     rtp = ata.rtp
-    reports = [json.loads(p.payload) for p in found.values() if p.type == 34]
+    reports = [json.loads(packet.payload) for packet in found if packet.type == 34]
     ports = {report[end] for report in reports for end in ("SRC_PORT", "DST_PORT")}
     assert ports >= {rtp, rtp + 4, rtp + 6}, reports
 

@@ -38,7 +38,7 @@ def connect(
     if not create and not path.exists():
         raise StoreError(f"{path}: there is no such database; `uhep serve` makes one")
     try:
-        db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise StoreError(f"{path}: {error}") from None
     try:
