@@ -6,6 +6,7 @@ from capture_doubles import CONFIG, Link, Ticks, chunks, drain, field
 from capture_doubles import agent as capture_agent
 from network_doubles import Network, Sock, frames, raises
 from uhep import IN, OUT, Agent, config
+from uhep.clock import Clock
 from uhep.config import ConfigError
 
 FLOW = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
@@ -33,15 +34,15 @@ class Device:
             self.a.ticks.pass_us(500000)
             self.a.poll()
 
-    def say(self, line, call=b"c1@h", method=b"INVITE"):
+    def say(self, line, call=b"c1@h", method=b"INVITE", taken=True):
         text = line + b"\r\nCall-ID: " + call + b"\r\nCSeq: 1 " + method + b"\r\n\r\n"
-        assert self.a.capture(self.flow, IN, text, len(text))
+        assert self.a.capture(self.flow, IN, text, len(text)) is taken
 
-    def request(self, method, call=b"c1@h"):
-        self.say(method + b" sip:x SIP/2.0", call, method)
+    def request(self, method, call=b"c1@h", taken=True):
+        self.say(method + b" sip:x SIP/2.0", call, method, taken)
 
-    def answer(self, status, call=b"c1@h", method=b"INVITE"):
-        self.say(b"SIP/2.0 %d X" % status, call, method)
+    def answer(self, status, call=b"c1@h", method=b"INVITE", taken=True):
+        self.say(b"SIP/2.0 %d X" % status, call, method, taken)
 
     def sent(self):
         return [field(p, 15).split(b"\r\n")[0] for p in drain(self.a)]
@@ -60,6 +61,30 @@ def test_nothing_leaves_and_what_is_old_goes_unsent():
     s = d.balance()
     assert d.sent() == [] and s["sent"] == 0 and s["triggers"] == 0
     assert 18 <= s["expired"] <= 20 and s["dropped"] == 0
+
+
+def test_what_has_no_time_waits_for_it():
+    # Stamps of 0/0 tell no age: the ring bounds these packets, and trigger_s once there is a time.
+    sync, Clock.sync = Clock.sync, lambda clock: False
+    try:
+        options = dict(CONFIG, before_time="zero", trigger_s=10, status_s=0)
+        d = Device(Agent(options, Ticks(), Link()))
+        d.wait(40)
+        d.request(b"INVITE")
+        d.wait(40)
+        assert d.balance()["waiting"] == 1
+        d.a.clock.set(1767225600)
+        d.request(b"OPTIONS")
+        d.wait(8)
+        assert d.balance()["waiting"] == 2
+        d.wait(4)
+        assert d.balance()["expired"] == 2
+        d.a.clock.is_set, d.a.ring.st[24] = False, 1
+        d.request(b"INVITE")
+        d.answer(503)
+        assert d.sent() == [b"INVITE sip:x SIP/2.0", b"SIP/2.0 503 X"]
+    finally:
+        Clock.sync = sync
 
 
 def test_a_call_that_fails_is_sent_with_what_was_before():
@@ -130,6 +155,17 @@ def test_more_calls_than_are_watched():
         d.request(b"ACK", b"call-%d" % i)
     d.wait(40)
     assert d.balance()["triggers"] == 0
+
+
+def test_it_sees_what_filters_refuse():
+    d = Device(trigger_s=60, skip_methods=["ACK"], skip_responses=["5xx"])
+    d.answer(200)
+    d.request(b"ACK", taken=False)
+    d.wait(40)
+    assert d.sent() == [] and d.a.stats()["triggers"] == 0
+    d.answer(503, b"c2@h", taken=False)
+    assert d.sent() == [b"SIP/2.0 200 X"] and d.a.stats()["triggers"] == 1
+    assert d.a.stats()["filtered"] == 2
 
 
 def test_until_the_call_is_over():

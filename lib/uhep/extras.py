@@ -18,15 +18,15 @@ def attach(agent, c):
         from uhep.redact import Redact
 
         Redact(agent, c["redact"], c["redact_salt"])
-    if c["trigger_s"]:
-        from uhep.trigger import Trigger
-
-        Trigger(agent, c)
     lists = c["skip_methods"] or c["skip_responses"] or c["skip_peers"] or c["only_peers"]
     if lists or c["sample"] > 1 or max(c["rates"]):
         from uhep.filter import Filter
 
         Filter(agent, c)
+    if c["trigger_s"]:  # before the filter, or it would not see what that refuses
+        from uhep.trigger import Trigger
+
+        Trigger(agent, c)
     if c["status_s"]:
         from uhep.status import Status
 

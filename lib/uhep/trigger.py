@@ -10,6 +10,7 @@ _AT = const(4)
 _FOUND = const(10)
 _HI = const(20)
 _LO = const(21)
+_ZERO = const(24)
 _METHOD = const(25)
 _STATUS = const(26)
 _IDS = const(28)
@@ -178,6 +179,7 @@ class Gate:
         self._ring = queue.ring
         self._clock = queue.clock
         self._keep_s = config["trigger_s"]
+        self._since = trigger._ticks()
         self._left = 0  # packets that still go although it is armed
         self._write = None
         self._before = (queue._linked, queue.stats)
@@ -220,11 +222,21 @@ class Gate:
 
     def _old(self, st):
         # Whether the oldest packet is; a clock that was set back makes none old.
-        hi = self._clock._ring.st[_HI] - self._half(st[_TAIL] + 42)
+        hi = self._half(st[_TAIL] + 42)
+        lo = self._half(st[_TAIL] + 44)
+        if not hi and not lo:
+            return self._undated()
+        hi = self._clock._ring.st[_HI] - hi
         if hi > 1 or hi < 0:
             return hi > 1
         hi <<= 16
-        return hi + self._clock._ring.st[_LO] - self._half(st[_TAIL] + 44) > self._keep_s
+        return hi + self._clock._ring.st[_LO] - lo > self._keep_s
+
+    def _undated(self):
+        # A packet of 0/0 (see before_time) is as old as the time is known.
+        if self._clock._ring.st[_ZERO]:
+            self._since = self._trigger._ticks()
+        return ticks_diff(self._trigger._ticks(), self._since) > self._keep_s * 1000
 
     def _half(self, at):
         return self._ring.buf[at] << 8 | self._ring.buf[at + 1]
