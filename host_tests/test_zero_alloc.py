@@ -14,12 +14,11 @@ MAY_BE_LARGE = {
     "agent.py": {"<module>", "__init__", "flow"},
     "clock.py": {"set"},
     "flow.py": {"address", "__init__", "<listcomp>"},
-    "link.py": {"_try", "_socket"},
+    "link.py": {"_socket"},
     "tcp.py": {"_connect", "failed"},
     "tls.py": {"__init__", "<listcomp>", "der", "context"},
     "collectors.py": {"make", "<listcomp>"},
     "dns.py": {"_open", "find", "_ask", "_answer"},
-    "outage.py": {"_again"},
     "filter.py": {"<module>", "__init__", "<listcomp>"},
     "framer.py": {"<module>"},
     "chunks.py": {"optional"},
@@ -37,7 +36,6 @@ MAY_BE_LARGE = {
     "vqtext.py": {"xrtpstat", "_body", "_local", "_time"},
     "spool.py": {"<listcomp>", "put", "store", "_load", "_recover", "_remove"},
     "stats.py": {"__init__"},
-    "_plain.py": {"_again"},
     "stream.py": {"tap", "tap_streams", "_told", "__init__", "_connected"},
     "tap.py": {"recvfrom_into", "_odd", "_route", "_moves"},  # the first is CPython's, and _route
 }
@@ -153,10 +151,8 @@ def test_frames_of_the_rtp_path_fit_the_stack(micropython):
     ]
     found = frames(micropython, ROOT / "lib", *[f"usip.{n}" for n in names])
     ours = [one for one in found if one[0] in {f"{n}.py" for n in names}]
-    # uhep has a _plain.py as well: its own may be large where MAY_BE_LARGE says so.
-    may = USIP_MAY_BE_LARGE | {("_plain.py", name) for name in MAY_BE_LARGE["_plain.py"]}
     assert {f"{n}.py" for n in names} <= {file for file, _, _ in ours}
-    assert {(file, name) for file, name, words in ours if words > 11} <= may
+    assert {(file, name) for file, name, words in ours if words > 11} <= USIP_MAY_BE_LARGE
 
 
 def test_a_large_frame_is_seen(micropython, tmp_path):

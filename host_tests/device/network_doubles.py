@@ -138,6 +138,7 @@ def agent(**more):
     made.ms = Ticks()
     for link in getattr(made.link, "links", []) + [made.link]:
         link._ticks = made.ms
+        link._due = 0
     if hasattr(made.link, "_tried"):
         made.link._tried = 0
     made.line = made.flow(*FLOW, kind=100)

@@ -21,6 +21,7 @@ def agent(**more):
     made.ms = Ticks()
     for link in made.link.links:
         link._ticks = made.ms
+        link._due = 0
     made.line = made.flow(*FLOW, kind=LOG)
     return made
 

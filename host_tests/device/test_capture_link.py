@@ -23,7 +23,7 @@ class Socket:
     def write(self, buf, at, n):
         if self.script:
             does = self.script.pop(0)
-            if isinstance(does, OSError):
+            if isinstance(does, Exception):
                 raise does
             if does is None:
                 return None
@@ -104,12 +104,35 @@ def test_refused_on_every_second_send():
     assert not sock.closed
 
 
+def test_a_refusal_that_is_told_once():
+    # As Linux does: the error comes with the next send, and is forgotten by that.
+    network = Network()
+    links = [UdpLink(name, Ticks()) for name in ("192.0.2.1:9060", "192.0.2.2:9060")]
+    a = Agent(CONFIG, Ticks(), FailOver(links, 300000, Ticks()))
+    a.flow_ = a.flow(*FLOW)
+    capture(a)
+    with_network(network, a.poll)
+    network.sockets[0].script = [OSError(errno.ECONNREFUSED)]
+    capture(a, 3)
+    for _ in range(5):
+        with_network(network, a.poll)
+    assert [len(sock.sent) for sock in network.sockets] == [1, 3]
+    assert network.sockets[0].closed and a.stats()["refused"] == 1
+
+
 def test_no_memory_below_is_later():
     a, sock = agent([OSError(errno.ENOMEM)] * 5)
     capture(a)
     for _ in range(10):
         a.poll()
     assert len(sock.sent) == 1 and a.stats()["errors"] > 0 and not sock.closed
+
+
+def test_no_memory_for_a_write():
+    a, sock = agent([MemoryError("memory allocation failed"), ValueError("closed")])
+    capture(a)
+    assert a.poll() == 0 and sock.closed
+    assert a.stats()["errors"] == 1 and a.stats()["waiting"] == 1
 
 
 def test_would_block_is_no_error():

@@ -1,5 +1,7 @@
 """An outage: the ring overflows into the spool, and everything comes later, each one once."""
 
+import errno
+
 import micropython
 from capture_doubles import agent, field
 from flash_doubles import Flash
@@ -270,6 +272,61 @@ def test_errors_of_the_link_do_not_leave_poll():
         d.link.script = [OSError(12), OSError(11), None, OSError(111)]
         assert sorted(set(d.sent())) == list(range(30))
         assert d.agent.stats()["errors"] >= 2
+
+
+def test_an_error_that_passes_cuts_no_spooled_record():
+    # The connection stays open: the record goes on at the octet where the error stopped it.
+    for number in (errno.ENOMEM, errno.ENOBUFS):
+        for at in (1, 130, 330):
+            with Milliseconds() as ms, Flash():
+                d = Device(ms)
+                d.cut()
+                d.capture(30)
+                d.join()
+                d.link.script = [at, OSError(number), OSError(number), None, OSError(number)]
+                assert d.sent() == list(range(30)), at
+                s = d.balance()
+                assert s["spool_lost"] == 0 and s["errors"] == 3 and s["connects"] == 1
+
+
+def test_a_refusal_is_not_tried_away():
+    # The kernel tells it once: a second try at once would succeed, and go to nobody.
+    def refused(e):
+        if e.args[0] == errno.ECONNREFUSED:
+            d.cut()
+
+    for n, reboot in ((1, False), (30, False), (30, True)):
+        with Milliseconds() as ms, Flash():
+            d = Device(ms)
+            d.cut()
+            d.capture(n)
+            if reboot:
+                d = Device(ms)
+            d.join()
+            s = d.balance()
+            assert (s["waiting"] == 0) == reboot and (s["spool_waiting"] > 0) == (n > 1)
+            d.link.failed = refused
+            d.link.script = [OSError(errno.ECONNREFUSED)]
+            for _ in range(20):
+                d.turn()
+            assert d.link.packets == [] == d.link.script
+
+
+def test_a_port_that_raises_spools_too():
+    for number in (errno.ENOMEM, errno.ENOBUFS, errno.ECONNREFUSED):
+        with Milliseconds() as ms, Flash() as flash:
+            d = Device(ms)
+            d.turn()
+            d.link.script = [OSError(number)] * 1000
+            d.capture(60)
+            s = d.balance()
+            assert s["dropped"] == 0 and s["spooled"] > 50 and s["connects"] == 1
+            written = flash.written
+            for _ in range(100):
+                d.turn()
+            assert flash.written == written
+            d.link.script = []
+            assert sorted(d.sent()) == list(range(60))
 
 
 def test_a_link_that_takes_nothing_spools_too():

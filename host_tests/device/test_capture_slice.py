@@ -126,6 +126,7 @@ def timed(**config):
     for queue in getattr(a, "queues", [a]):
         for link in getattr(queue.link, "links", [queue.link]):
             link._ticks = ms
+            link._due = 0
     return a
 
 

@@ -1,5 +1,7 @@
 """The line that the agent tells about itself, and what it knows of lost packets."""
 
+import errno
+
 from capture_doubles import Link, Ticks, drain, field
 from capture_doubles import agent as capture_agent
 from network_doubles import raises
@@ -58,6 +60,18 @@ def test_one_at_the_start_and_one_every_status_s():
     assert value(line, "why") == "time" and value(line, "up") == "60"
     assert value(line, "sent") == "1" and value(line, "dropped") is None
     assert after(a, 59000) == [] and len(after(a, 1000)) == 1
+
+
+def test_an_error_that_leaves_the_link_open_is_no_outage():
+    for number in (errno.ENOMEM, errno.ECONNREFUSED):
+        a = agent()
+        after(a, 0)
+        for _ in range(30):
+            put(a, b"c1")
+            a.link.script = [OSError(number)]
+            assert after(a, 1000) == []
+        (line,) = after(a, 30000)
+        assert value(line, "why") == "time" and value(line, "errors") == "30"
 
 
 def test_off():

@@ -242,6 +242,7 @@ def test_over_tcp_a_break_does_not_arm_or_fire_it():
         d = Device(Agent(options, Ticks()))
         d.a.clock.set(1767225600)
         d.a.link._ticks = d.ms
+        d.a.link._due = 0
         d.request(b"INVITE")
         d.wait(2)
         assert broken.stream == b""

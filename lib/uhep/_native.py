@@ -13,6 +13,8 @@ from struct import pack_into
 import micropython
 from micropython import const
 
+from uhep.link import FAULTS
+
 _HEAD = const(0)
 _TAIL = const(1)
 _END = const(2)
@@ -477,7 +479,7 @@ def poll(self) -> int:
                 n += 1
                 if n == _BURST:
                     break
-        except OSError as _error:
+        except FAULTS as _error:
             self._failed(_error)
     if not n:
         self.clock.tick()

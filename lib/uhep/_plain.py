@@ -3,9 +3,9 @@
 # words, arguments and operand stack included: a larger one comes from the heap on each call.
 # The state array `st` is described in ring.py.
 
-from errno import EAGAIN
 from struct import pack_into
 
+from uhep.link import caught
 from uhep.port import const
 
 _HEAD = const(0)
@@ -45,7 +45,6 @@ _METHODS = const(
     b"INVITE ACK BYE CANCEL OPTIONS REGISTER MESSAGE INFO PRACK UPDATE SUBSCRIBE NOTIFY REFER "
     b"PUBLISH "
 )
-_SOME = OSError(EAGAIN)  # any error, for the links' count
 
 
 def _method(b, n, i):
@@ -302,19 +301,9 @@ def begins(self, buf, n):
 
 
 def _send(self):
-    try:
+    with caught:
         return self._out[2](self._ring, self._st[_AT], self._st[_LEFT])
-    except OSError:  # "as e" would take the frame over 11 words
-        return _again(self)
-
-
-def _again(self):
-    # What was the error? A second try tells, or succeeds.
-    try:
-        self._failed(_SOME)
-        return self._out[2] and self._out[2](self._ring, self._st[_AT], self._st[_LEFT])
-    except OSError as e:
-        self._failed(e)
+    self._failed(caught.error)
 
 
 def poll(self):

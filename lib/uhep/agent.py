@@ -105,7 +105,8 @@ class Agent:
 
     def _failed(self, e):
         self.link.failed(e)
-        self._linked()
+        if not self.link.write:
+            self._linked()
 
     def _idle(self):
         # poll has nothing to send, or no link: look after the clock and the link.

@@ -12,6 +12,24 @@ _RETRY_MAX_MS = const(30000)
 # "Later", not "broken": no room below, or the collector's host said that nobody listens.
 _LATER = (errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS, errno.ECONNREFUSED)
 
+# What opening and writing may raise. ValueError: bad names (CPython), certificates.
+FAULTS = (OSError, ValueError, MemoryError)
+
+
+class _Caught:
+    # `with caught:` keeps the error that ends the block, a matter of the link. A function with
+    # "except ... as e" has a frame over 11 words.
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, type, e, _):
+        self.error = e
+        return isinstance(e, FAULTS)
+
+
+caught = _Caught()
+
 
 class UdpLink:
     """One connected, non-blocking UDP socket to one collector; a datagram is a HEP packet.
@@ -38,21 +56,17 @@ class UdpLink:
         self.opened = 0
         self.status = "closed"
         self._ticks = ticks
-        self._due = None
+        self._due = ticks()
         self._wait_ms = _RETRY_MS
 
     def open(self):
         """Go on with opening the socket, if it is time to. True once it can be written."""
-        if self._due is not None and ticks_diff(self._ticks(), self._due) < 0:
+        # Ticks wrap: what is further away is long over.
+        if -2 * _RETRY_MAX_MS <= ticks_diff(self._ticks(), self._due) < 0:
             return False
-        return self._try()
-
-    def _try(self):
-        try:
+        with caught:
             return self._open()
-        except (OSError, ValueError) as e:  # ValueError: bad names (CPython), certificates
-            self.failed(e)
-            return False
+        self.failed(caught.error)
 
     def _open(self):
         addr = self._socket()
@@ -80,7 +94,6 @@ class UdpLink:
             self.write = writer(sock)
         self.opened += 1
         self.status = "open"
-        self._due = None
         self._wait_ms = _RETRY_MS
 
     def failed(self, e):
@@ -95,10 +108,10 @@ class UdpLink:
     def broken(self, why):
         """Close the socket, for 1 to 2 s, and the next time for twice as long."""
         self.close()
-        self.status = "failed: %s" % why
         ms = self._wait_ms
-        self._due = ticks_add(self._ticks(), ms + ms * getrandbits(10) // 1024)
+        self._due = ticks_add(self._ticks(), ms + (ms * getrandbits(10) >> 10))
         self._wait_ms = min(2 * ms, _RETRY_MAX_MS)
+        self.status = "failed: %s" % why
 
     def close(self):
         """Close the socket; `open` makes another."""

@@ -1,6 +1,7 @@
 # Part of uhep, MIT licence.
 """What becomes of packets while nothing leaves: ring to spool, and later spool to collector."""
 
+from uhep.link import caught
 from uhep.port import const, ticks_add, ticks_diff, ticks_ms
 from uhep.spool import Spool
 
@@ -37,9 +38,10 @@ class Outage:
         self._link = None  # the link's write
         self._blocked = False  # it took nothing: a live record has to find out when it does
         self._due = 0
-        self._left = 0  # octets of a spooled record yet to send
+        self._at = self._left = 0  # of a spooled record: next octet to send, octets yet to send
         self._cut = None  # spool.sent when one was cut
-        self._before = (agent._idle, agent._linked, agent.stats)
+        self._before = (agent._idle, agent._linked, agent.stats, agent._failed)
+        agent._failed = self.failed
         agent._idle = self.idle
         agent._linked = self.linked
         agent.stats = self.stats
@@ -57,6 +59,14 @@ class Outage:
         self._blocked = False
         self._due = ticks_ms()
 
+    def failed(self, e):
+        """A write raised `e`. A link that stays open has taken nothing by that."""
+        self._before[3](e)
+        if self._link:
+            self._stuck()
+            if not self._left:
+                self._save()
+
     def idle(self):
         """In a poll without a link, or with an empty ring."""
         self._before[0]()
@@ -64,7 +74,9 @@ class Outage:
             if self._agent.clock.is_set or self._ring.st[_ZERO]:  # else not dated yet
                 self._save()
         elif self.spool.waiting:
-            self._try()
+            with caught:
+                return self._replay()
+            self._agent._failed(caught.error)
 
     def write(self, buf, at, n):
         """As a link's: sends n octets of the ring; None: not now. May raise OSError."""
@@ -100,19 +112,6 @@ class Outage:
         d["spool_status"] = s.status
         return d
 
-    def _try(self):
-        try:
-            self._replay()
-        except OSError:  # "as e" would take the frame over 11 words
-            self._again()
-
-    def _again(self):
-        # What was the error? A second try tells, or succeeds.
-        try:
-            self._replay()
-        except OSError as e:
-            self._agent._failed(e)
-
     def _replay(self):
         s = self.spool
         if not self._left:
@@ -124,15 +123,19 @@ class Outage:
                 return
         n = self._link(s.buf, self._at, self._left)
         if not n:
-            self._blocked = True
-            if self._at == s.at:
-                self._left = 0
+            self._stuck()
             return
+        self._blocked = False
         self._at += n
         self._left -= n
         if not self._left:
             s.done()
             self._due = ticks_add(ticks_ms(), self._gap_ms)
+
+    def _stuck(self):
+        self._blocked = True
+        if self._at == self.spool.at:  # not begun
+            self._left = 0
 
     def _half(self):
         # A spooled record was cut: once more, but lest it keeps all others back, no more.

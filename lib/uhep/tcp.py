@@ -125,7 +125,7 @@ class TcpLink(UdpLink):
         self.opened += 1
         self.status = "open"
         self.trying = False
-        self._due = self._halted = None
+        self._halted = None
         self._begun = self._looked = self._ticks()
 
     def _wrap(self, sock):
