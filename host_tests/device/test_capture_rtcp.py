@@ -177,6 +177,21 @@ def test_voip_metrics():
     assert "report_blocks_xr" not in call.read(xr())
 
 
+def test_ratings_out_of_their_range():
+    """R is 0 to 100, MOS 10 to 50 (RFC 3611 4.7.5)"""
+    call = Call()
+    peer = call.rtcp.peer
+    names = ("r_factor", "ext_r_factor", "mos_lq", "mos_cq")
+    for quality in ((0, 100, 10, 50), (100, 0, 50, 10)):
+        found = call.read(xr(voip(quality=quality)), IN)["report_blocks_xr"]
+        assert tuple([found[name] for name in names]) == quality
+        assert (peer.r_factor, peer.mos_lq, peer.mos_cq) == (quality[0],) + quality[2:]
+    for quality in ((255, 101, 51, 0), (101, 255, 9, 255), (127,) * 4, (200, 200, 200, 200)):
+        found = call.read(xr(voip(quality=quality)), IN)["report_blocks_xr"]
+        assert not [name for name in names if name in found]
+        assert (peer.r_factor, peer.mos_lq, peer.mos_cq) == (-1, -1, -1)
+
+
 def test_asterisk_style():
     call = Call(rtcp_style="asterisk")
     data = sr(block(lost=-2), block(9), sec=3976214400, frac=530239482) + sdes(CNAME) + bye(1)

@@ -67,6 +67,11 @@ def content(b, at, end):
     return end
 
 
+def rates(v, mos):
+    """Whether v is a MOS x10 or, without mos, an R factor of VoIP metrics (RFC 3611 4.7.5)."""
+    return 10 <= v <= 50 if mos else v <= 100
+
+
 def _fits(b, at, end):
     # Whether what the header announces is there.
     kind = b[at + 1]

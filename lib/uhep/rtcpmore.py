@@ -3,7 +3,7 @@
 
 from uhep.jsontext import words
 from uhep.port import const
-from uhep.rtcpcheck import APP, BYE, SDES, content, following
+from uhep.rtcpcheck import APP, BYE, SDES, content, following, rates
 
 _VOIP = const(7)
 
@@ -21,6 +21,10 @@ _NAME = words(',"name":')
 _XR = words(',"xr_blocks":[')
 _VOIP_OPEN = words(',"report_blocks_xr":{"type":7,"id":')
 
+# Ratings may be 0 to 100, or 10 to 50; 127 is "not known" there, and the rest means nothing.
+_R = const(-2)
+_MOS = const(-3)
+
 # VoIP metrics (RFC 3611 4.7): name, where, octets, what means "not known" (-1: nothing).
 _METRICS = [
     (words(',"%s":' % name), at, width, unknown)
@@ -37,10 +41,10 @@ _METRICS = [
         ("noise_level", 21, 0, 127),
         ("rerl", 22, 1, 127),
         ("gmin", 23, 1, -1),
-        ("r_factor", 24, 1, 127),
-        ("ext_r_factor", 25, 1, 127),
-        ("mos_lq", 26, 1, 127),
-        ("mos_cq", 27, 1, 127),
+        ("r_factor", 24, 1, _R),
+        ("ext_r_factor", 25, 1, _R),
+        ("mos_lq", 26, 1, _MOS),
+        ("mos_cq", 27, 1, _MOS),
         ("rx_config", 28, 1, -1),
         ("jb_nominal", 30, 2, -1),
         ("jb_maximum", 32, 2, -1),
@@ -156,7 +160,7 @@ def _metric(json, metric, b, at):
     v = b[at]
     if metric[2] == 2:
         v = v << 8 | b[at + 1]
-    if v == metric[3]:
+    if v == metric[3] or metric[3] < -1 and not rates(v, metric[3] == _MOS):
         return
     if not metric[2] and v > 127:
         v -= 256

@@ -3,7 +3,7 @@
 
 from uhep import OUT
 from uhep.port import const
-from uhep.rtcpcheck import SR, content, following
+from uhep.rtcpcheck import SR, content, following, rates
 
 _MASK = const(0x3FFFFFFF)
 _HALF = const(0x1FFFFFFF)
@@ -18,7 +18,8 @@ class Peer:
     `heard`: there was one; then `lost` (signed, in all), `fraction` (of the last interval,
     in 1/256), `jitter` (timestamp units; -1: absurd). `rtt_ms` is the round trip (RFC 3550
     6.4.1), -1 while it is not known. `mos_lq`, `mos_cq` x10 and `r_factor` come from VoIP metrics
-    (RFC 3611), -1 if there were none. `ssrc_hi`, `ssrc_lo`: our own, as far as we have said.
+    (RFC 3611), -1 if there were none, or none that can be. `ssrc_hi`, `ssrc_lo`: our own, as far
+    as we have said.
 
     The round trip is measured from where we saw our SR go, so it needs no clock. Allocates
     nothing.
@@ -107,9 +108,9 @@ class Peer:
         at += 8
         while at < end:
             if b[at] == _VOIP and self._me(b, at + 4):
-                self.r_factor = _known(b[at + 24])
-                self.mos_lq = _known(b[at + 26])
-                self.mos_cq = _known(b[at + 27])
+                self.r_factor = _rating(b[at + 24], False)
+                self.mos_lq = _rating(b[at + 26], True)
+                self.mos_cq = _rating(b[at + 27], True)
             at = following(b, at)
 
 
@@ -119,8 +120,8 @@ def signed(b, at):
     return n - 0x1000000 if n > 0x7FFFFF else n
 
 
-def _known(v):
-    return -1 if v == 127 else v
+def _rating(v, mos):
+    return v if rates(v, mos) else -1
 
 
 def _u30(b, at):
