@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from uhep_tools import quality, vqreport
 from uhep_tools.cli import app
 from uhep_tools.hep import decode
+from uhep_tools.message import message
 from uhep_tools.notes import note
 from uhep_tools.store import Store
 
@@ -48,6 +49,12 @@ def report(kind, **values):
 def publish(body, content_type=b"application/vq-rtcpxr", call_id=b"vq-1@192.0.2.10"):
     head = sip(b"PUBLISH sip:collector@192.0.2.9 SIP/2.0", b"1 PUBLISH", call_id)
     return head[:-2] + b"Content-Type: " + content_type + b"\r\n\r\n" + body.encode()
+
+
+def told(payload, kind):
+    """The points of one packet."""
+    raw = packet(payload, HERE, THERE, kind=kind, cid=b"c")
+    return quality.points([message(decode(raw), raw, "", 0)])
 
 
 @pytest.fixture
@@ -139,6 +146,30 @@ def test_nonsense_raises_nothing_and_invents_nothing(tmp_path, payload, kind):
     note(decode(packet(payload or b" ", kind=kind)))
 
 
+def test_what_is_out_of_its_range_is_not_told():
+    (block,) = told(rtcp(300, -3, 0xFFFFFFFF), 5)
+    assert (block.loss, block.lost, block.jitter_ms) == (None, None, None)
+    for score in (127, 9, 51, 255):
+        _, xr = told(rtcp(0, 0, 0, report_blocks_xr={"mos_cq": score, "fraction_lost": -1}), 5)
+        assert (xr.mos, xr.loss) == (None, None)
+    wrong = report("FINAL", MOS=0.3, PACKET_LOSS=-3, EXPECTED_PK=100, JITTER=-1, RTT=-1)
+    (point,) = told(wrong, 34)
+    assert (point.mos, point.loss, point.lost, point.jitter_ms, point.rtt_ms) == (None,) * 5
+    (point,) = told(report("FINAL", MOS=600, PACKET_LOSS=101, EXPECTED_PK=100), 34)
+    assert (point.mos, point.loss) == (None, None)
+    wrong = BODY.replace("MOSCQ=4.0", "MOSCQ=12.7").replace("NLR=0.6", "NLR=127")
+    (point,) = told(wrong.replace("IAJ=3", "IAJ=-3").replace("RTD=34", "RTD=1e9").encode(), 35)
+    assert (point.mos, point.loss, point.jitter_ms, point.rtt_ms) == (4.1, None, None, None)
+
+
+@pytest.mark.parametrize("lost", [-3, 16777213, "16777213"])
+def test_less_than_none_is_not_lost(lost):
+    """Asterisk writes a loss below 0 as a number of 24 bits"""
+    said = note(decode(packet(rtcp(0, lost, 8), kind=5)))
+    assert "lost" not in said and "jitter 8" in said
+    assert "8388607 lost" in note(decode(packet(rtcp(0, 0x7FFFFF, 8), kind=5)))
+
+
 def test_chunks_and_strings(tmp_path):
     xr = {"type": 7, "fraction_lost": 128, "round_trip_delay": 70, "mos_cq": 42}
     text = '{"report_blocks":[{"fraction_lost":"64","packets_lost":16777214,"ia_jitter":8}]}'
@@ -174,6 +205,54 @@ def test_rfc_6035_as_devices_spell_it():
     found = vqreport.parse(alert + "PacketLoss: NLR=5.0")
     assert (found.kind, found.what) == ("alert", "Type=NLR Severity=Critical Dir=local")
     assert found.remote == {"NLR": "5.0"} and found.number("NLR", remote=True) == 5.0
+
+
+# The example of RFC 6035 4.6.1, in part: lines are folded, and a bare name ends with a space.
+FOLDED = """VQSessionReport: CallTerm
+CallID: 6dg37f1890463
+LocalID: Alice <sip:alice@example.org>
+LocalAddr: IP=192.0.2.100 PORT=5000 SSRC=1a3b5c7d
+RemoteAddr:IP=198.51.100.150 PORT=5002 SSRC=0x2468abcd
+LocalMetrics:
+SessionDesc:PT=18 PD=G729 SR=8000 FD=20 FO=20 FPP=2 PPS=50
+                FMTP="annexb=no" PLC=3 SSUP=on
+QualityEst:RLQ=90 RCQ=85 EXTRI=90 MOSLQ=4.2 MOSCQ=4.3
+  QoEEstAlg=P.564
+DialogID:1890463548@alice.example.org;to-tag=8472761;
+   from-tag=9123dh311
+"""
+# As phones write it that follow a draft: all of it comes after LocalMetrics.
+DRAFT = """VQSessionReport
+LocalMetrics:
+TimeStamps:START=2015-11-20T08:43:05Z STOP=2015-11-20T08:46:30Z
+CallID:41a2@192.0.2.10
+ToID:"X" <sip:202@pbx.example>
+FromID:"G" <sip:201@pbx.example>
+LocalAddr:IP=192.0.2.10 PORT=2302 SSRC=3825483318
+RemoteAddr:IP=192.0.2.20 PORT=2274 SSRC=2017446972
+QualityEst:RLQ=94 RCQ=82 MOSLQ=3.8 MOSCQ=3.4
+DialogID:41a2@192.0.2.10;to-tag=1;from-tag=2
+"""
+
+
+def test_folded_lines():
+    found = vqreport.parse(FOLDED)
+    assert (found.call_id, found.address("Local")[1]) == ("6dg37f1890463", 5000)
+    assert (found.local["FMTP"], found.local["SSUP"]) == ("annexb=no", "on")
+    assert (found.local["QoEEstAlg"], found.number("MOSCQ")) == ("P.564", 4.3)
+    assert found.fields["DialogID"].endswith("to-tag=8472761; from-tag=9123dh311")
+    indented = BODY.replace("PacketLoss:", "  PacketLoss:").replace("Delay:", "\tDelay:")
+    assert vqreport.parse(indented) == vqreport.parse(BODY)
+
+
+def test_the_draft_before_the_rfc():
+    found = vqreport.parse(DRAFT)
+    assert found.call_id == "41a2@192.0.2.10"
+    assert found.address("Remote") == ("192.0.2.20", 2274, "2017446972")
+    assert found.fields["FromID"] == '"G" <sip:201@pbx.example>'
+    assert found.number("MOSCQ") == 3.4 and not {"IP", "PORT"} & set(found.local)
+    (point,) = told(DRAFT.encode(), 35)
+    assert (point.stream, point.mos) == ("192.0.2.20:2274 → 192.0.2.10:2302", 3.4)
 
 
 @pytest.mark.parametrize(

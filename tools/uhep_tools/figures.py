@@ -7,7 +7,8 @@ from uhep_tools.hep import Packet
 
 _RTCP = 5
 _REPORTS = (32, 34, 38)
-_CLOCK_HZ = 8000  # of RTP, where nobody says: G.711 and most others of telephony
+CLOCK_HZ = 8000  # of RTP, where nobody says: G.711 and most others of telephony
+_LONGEST_MS = 60_000  # of a jitter or a round trip: what is longer is no measurement
 
 
 @dataclass(frozen=True)
@@ -24,27 +25,52 @@ def figures(packet: Packet) -> Figures:
 
     Interarrival jitter of RTCP is in ticks of the RTP clock, taken as 8 kHz.
     """
-    mos = packet.mos / 100 if packet.mos else None
-    jitter = float(packet.jitter) if packet.jitter is not None and packet.jitter < 60_000 else None
+    mos = score(packet.mos / 100) if packet.mos else None
+    jitter = milliseconds(packet.jitter)
     loss = None
     if packet.type == _RTCP:
         block = _first_block(_object(packet.payload))
-        fraction, ticks = number(block.get("fraction_lost")), number(block.get("ia_jitter"))
-        loss = fraction * 100 / 256 if fraction is not None and 0 <= fraction <= 256 else None
-        if jitter is None and ticks is not None and 0 <= ticks < 1 << 31:
-            jitter = ticks * 1000 / _CLOCK_HZ
+        loss = percent(block.get("fraction_lost"), 256)
+        if jitter is None:
+            jitter = milliseconds(block.get("ia_jitter"), CLOCK_HZ)
     elif packet.type in _REPORTS:
         said = _object(packet.payload)
         if mos is None:
-            mos = number(said.get("MOS", said.get("MEAN_MOS")))
-        lost, expected = number(said.get("PACKET_LOSS")), number(said.get("EXPECTED_PK"))
-        if lost is not None and expected and 0 <= lost <= expected:
-            loss = lost * 100 / expected
+            mos = score(said.get("MOS", said.get("MEAN_MOS")), hundredths=True)
+        loss = percent(said.get("PACKET_LOSS"), said.get("EXPECTED_PK"))
         if jitter is None:
-            jitter = number(said.get("MEAN_JITTER", said.get("JITTER")))
-    if mos is not None and 5 < mos <= 500:  # some say hundredths
+            jitter = milliseconds(said.get("MEAN_JITTER", said.get("JITTER")))
+    return Figures(mos, loss, jitter)
+
+
+def score(value: object, hundredths: bool = False) -> float | None:
+    """A MOS from 1 to 5, or None. hundredths: it may be one of 100 to 500, as some write it."""
+    mos = number(value)
+    if hundredths and mos is not None and mos > 5:
         mos /= 100
-    return Figures(mos if mos is not None and 1 <= mos <= 5 else None, loss, jitter)
+    return mos if mos is not None and 1 <= mos <= 5 else None
+
+
+def percent(part: object, of: object) -> float | None:
+    """What part of it in percent; None where that is less than nothing or more than all."""
+    some, all_of_it = number(part), number(of)
+    if some is None or not all_of_it or not 0 <= some <= all_of_it:
+        return None
+    return some * 100 / all_of_it
+
+
+def milliseconds(value: object, hz: int = 1000) -> float | None:
+    """A jitter or a round trip in ticks of so many Hz; None where it can not be one."""
+    ticks = number(value)
+    if ticks is None or not 0 <= ticks * 1000 / hz < _LONGEST_MS:
+        return None
+    return ticks * 1000 / hz
+
+
+def packets(value: object) -> int | None:
+    """A number of lost packets. None for less than none, also as Asterisk writes it: 24 bits."""
+    lost = number(value)
+    return int(lost) if lost is not None and 0 <= lost <= 0x7FFFFF else None
 
 
 def _object(payload: bytes) -> dict:

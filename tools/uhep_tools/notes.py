@@ -4,6 +4,7 @@ import json
 
 from uhep_tools import vqreport
 from uhep_tools.chunks import PAYLOAD_TYPES
+from uhep_tools.figures import packets
 from uhep_tools.hep import Packet
 from uhep_tools.status import LOG, parse
 from uhep_tools.text import printable
@@ -49,15 +50,15 @@ def _rtcp(content: dict) -> str:
     blocks = content.get("report_blocks")
     block = blocks[0] if isinstance(blocks, list) and blocks else {}
     if isinstance(block, dict):
-        lost, fraction = _number(block.get("packets_lost")), _number(block.get("fraction_lost"))
+        lost, fraction = packets(block.get("packets_lost")), _number(block.get("fraction_lost"))
         if lost is not None:
             percent = f" ({fraction / 256:.1%})" if fraction is not None else ""
             said.append(f"{lost} lost{percent}")
         if (jitter := _number(block.get("ia_jitter"))) is not None:
             said.append(f"jitter {jitter}")
     sender = content.get("sender_information")
-    if isinstance(sender, dict) and (packets := _number(sender.get("packets"))) is not None:
-        said.append(f"{packets} sent")
+    if isinstance(sender, dict) and (sent := _number(sender.get("packets"))) is not None:
+        said.append(f"{sent} sent")
     return ", ".join(said)
 
 

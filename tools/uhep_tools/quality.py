@@ -8,7 +8,7 @@
 
 Everything is read from the packets of the call: RTCP (type 5), reports (types 32, 34, 38), MOS
 chunks, and RFC 6035 bodies, alone (type 35) or in a PUBLISH. Nothing is estimated here: a value
-that no packet told is None.
+that no packet told, or that can not be one, is None.
 """
 
 import json
@@ -17,14 +17,13 @@ from dataclasses import dataclass
 
 from uhep_tools import vqreport
 from uhep_tools.chunks import SIP
-from uhep_tools.figures import number
+from uhep_tools.figures import CLOCK_HZ, milliseconds, number, packets, percent, score
 from uhep_tools.message import Message
 from uhep_tools.text import endpoint, printable
 
 _RTCP = 5
 _JSON = (32, 34, 38)
 _SHORT = 35
-_CLOCK = 8000  # of the codecs that a report does not name: G.711, G.722, G.729
 
 
 @dataclass(frozen=True)
@@ -134,48 +133,44 @@ def _rtcp(message: Message) -> Iterator[Point]:
     for block in blocks if isinstance(blocks, list) else ():
         if not isinstance(block, dict):
             continue
-        fraction, jitter = number(block.get("fraction_lost")), number(block.get("ia_jitter"))
-        lost = number(block.get("packets_lost"))
         yield Point(
             message.stamp_us,
             stream,
             message.agent,
             "rtcp",
             mos=_score(message),
-            loss=None if fraction is None else round(fraction * 100 / 256, 2),
-            jitter_ms=None if jitter is None else round(jitter * 1000 / _CLOCK, 2),
-            lost=None if lost is None or lost > 0x7FFFFF else int(lost),  # less than none
+            loss=_rounded(percent(block.get("fraction_lost"), 256)),
+            jitter_ms=_rounded(milliseconds(block.get("ia_jitter"), CLOCK_HZ)),
+            lost=packets(block.get("packets_lost")),
         )
     extended = content.get("report_blocks_xr")
     if isinstance(extended, dict):
-        fraction, score = number(extended.get("fraction_lost")), number(extended.get("mos_cq"))
+        tenths = number(extended.get("mos_cq"))
         yield Point(
             message.stamp_us,
             stream,
             message.agent,
             "xr",
-            mos=None if score is None else score / 10,
-            loss=None if fraction is None else round(fraction * 100 / 256, 2),
-            rtt_ms=number(extended.get("round_trip_delay")) or None,
+            mos=None if tenths is None else score(tenths / 10),
+            loss=_rounded(percent(extended.get("fraction_lost"), 256)),
+            rtt_ms=milliseconds(extended.get("round_trip_delay")) or None,
         )
 
 
 def _report(message: Message) -> Iterator[Point]:
     content = _object(message.packet.payload)
-    expected, lost = number(content.get("EXPECTED_PK")), number(content.get("PACKET_LOSS"))
-    score = number(content.get("MOS")) or number(content.get("MEAN_MOS"))
-    if score is not None and score > 5:  # in hundredths, some write
-        score /= 100
     yield Point(
         message.stamp_us,
         _told_stream(content) or _stream(message),
         message.agent,
         "report",
-        mos=score or _score(message),
-        loss=round(lost * 100 / expected, 2) if expected and lost is not None else None,
-        jitter_ms=number(content.get("JITTER")),
-        rtt_ms=number(content.get("RTT")),
-        lost=None if lost is None else int(lost),
+        mos=score(content.get("MOS"), hundredths=True)
+        or score(content.get("MEAN_MOS"), hundredths=True)
+        or _score(message),
+        loss=_rounded(percent(content.get("PACKET_LOSS"), content.get("EXPECTED_PK"))),
+        jitter_ms=milliseconds(content.get("JITTER")),
+        rtt_ms=milliseconds(content.get("RTT")),
+        lost=packets(content.get("PACKET_LOSS")),
         final=content.get("TYPE") in ("FINAL", "HANGUP"),
     )
 
@@ -205,18 +200,22 @@ def _vq(message: Message, body: bytes, call: str | None) -> Iterator[Point]:
             printable(stream),
             message.agent,
             "vq",
-            mos=report.number("MOSCQ", remote) or report.number("MOSLQ", remote),
-            loss=report.number("NLR", remote),
-            jitter_ms=report.number("IAJ", remote),
-            rtt_ms=report.number("RTD", remote),
+            mos=score(report.number("MOSCQ", remote)) or score(report.number("MOSLQ", remote)),
+            loss=percent(report.number("NLR", remote), 100),
+            jitter_ms=milliseconds(report.number("IAJ", remote)),
+            rtt_ms=milliseconds(report.number("RTD", remote)),
             final=report.kind == "session",
         )
 
 
 def _score(message: Message) -> float | None:
-    """MOS of chunk 0x20."""
-    score = message.packet.mos
-    return score / 100 if score else None
+    """MOS of chunk 0x20, which is x100."""
+    mos = message.packet.mos
+    return score(mos / 100) if mos else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _stream(message: Message) -> str:

@@ -7,6 +7,8 @@ _FIRST = re.compile(r"VQ(Session|Interval|Alert)Report\s*:?\s*(.*)")
 _LINE = re.compile(r"([A-Za-z][A-Za-z-]*)\s*:\s*(.*)")
 _PAIR = re.compile(r'([A-Za-z][\w-]*)=("[^"]*"|[^\s"]+)')
 _METRICS = ("LocalMetrics", "RemoteMetrics")
+# What is about the call, wherever it stands: CallID, LocalAddr, RemoteGroup, LocalMAC ...
+_OF_THE_CALL = re.compile(r"[A-Za-z]+(ID|Addr|Group|MAC)")
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,14 @@ class VqReport:
 
 def parse(text: bytes | str) -> VqReport:
     """Read a report, in the spellings that devices use: a colon or none after the first words,
-    any space after the others, a bare "Metrics:" for LocalMetrics.
+    any space after the others, a bare "Metrics:" for LocalMetrics, folded lines (RFC 6035 4.6);
+    as before the RFC, what is about the call may stand among the metrics.
 
     Raises ValueError with a sentence for what is none.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
-    lines = [line.strip() for line in text.strip().splitlines()]
+    lines = _unfolded(text)
     first = _FIRST.fullmatch(lines[0]) if lines else None
     if not first:
         raise ValueError(
@@ -58,7 +61,7 @@ def parse(text: bytes | str) -> VqReport:
         )
     report = VqReport(first[1].lower(), first[2])
     into = None
-    for line in filter(None, lines[1:]):
+    for line in lines[1:]:
         entry = _LINE.fullmatch(line)
         if not entry:
             raise ValueError(f"{line!r} is no line of a report")
@@ -66,7 +69,7 @@ def parse(text: bytes | str) -> VqReport:
         name = "LocalMetrics" if name == "Metrics" else name
         if name in _METRICS:
             into = report.local if name == "LocalMetrics" else report.remote
-        elif into is None or name == "DialogID":
+        elif into is None or _OF_THE_CALL.fullmatch(name):
             report.fields.setdefault(name, value)
         else:
             for key, found in _pairs(value).items():
@@ -74,6 +77,20 @@ def parse(text: bytes | str) -> VqReport:
     if "CallID" not in report.fields:
         raise ValueError("it has no CallID")
     return report
+
+
+def _unfolded(text: str) -> list[str]:
+    """Its lines. One that begins with a space goes on with the line before, unless it has a name
+    of its own: some indent the metrics.
+    """
+    lines: list[str] = []
+    for line in text.strip().splitlines():
+        said = line.strip()
+        if lines and line[:1].isspace() and not _LINE.fullmatch(said):
+            lines[-1] = f"{lines[-1]} {said}".strip()
+        elif said:
+            lines.append(said)
+    return lines
 
 
 def _pairs(text: str) -> dict[str, str]:
