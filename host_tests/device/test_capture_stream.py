@@ -1,5 +1,7 @@
 """The stream tap: the connection behaves as before, and every message is captured once."""
 
+import sys
+
 from capture_doubles import agent, drain, field
 from uhep import TCP, TLS
 from uhep.stream import tap
@@ -156,6 +158,24 @@ def test_nobody_knows_the_ends():
         assert t.write(ONE) == len(ONE)
         (packet,) = drain(a)
         assert field(packet, 15) == ONE and field(packet, 4) == bytes(4)
+
+
+def test_the_stack_hears_nothing_of_a_lack_of_memory():
+    if sys.implementation.name != "micropython":
+        return
+    from micropython import heap_lock, heap_unlock
+
+    class Heedless:
+        def write(self, buf):
+            return len(buf)
+
+    a = agent()
+    t = tap(Heedless(), a, HERE, THERE)
+    heap_lock()
+    n = t.write(ONE)
+    heap_unlock()
+    assert n == len(ONE) and t.ignored["memory"] == 1 and payloads(a) == []
+    assert t.write(ONE) == n and payloads(a) == [ONE]
 
 
 def test_attributes():

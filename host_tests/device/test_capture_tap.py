@@ -78,6 +78,9 @@ class Heedless:
     def write(self, buf, at, n):
         return n
 
+    def sendto(self, buf, addr):
+        return len(buf)
+
 
 def ends(packet):
     """Source and destination as text."""
@@ -197,6 +200,12 @@ def test_the_stack_hears_nothing_of_a_lack_of_memory():
     n = t.write(buf, 1, 37)
     heap_unlock()
     assert n == 37 and t.ignored["memory"] == 1 and len(drain(a)) == 1
+    peer = ("192.0.2.21", 5070)  # a new one
+    heap_lock()
+    n = t.sendto(MESSAGE, peer)
+    heap_unlock()
+    assert n == 37 and t.ignored["memory"] == 2 and drain(a) == []
+    assert t.sendto(MESSAGE, peer) == 37 and len(drain(a)) == 1
 
 
 def test_recvfrom_into():

@@ -80,6 +80,41 @@ def test_peeked_at_and_then_read():
     peer.close()
 
 
+def test_it_has_what_its_socket_has():
+    names = ["send", "sendall", "recv", "recv_into", "recvfrom_into", "write", "read", "readinto"]
+    names += ["readline", "connect_ex", "recvmsg", "fileno", "makefile", "getpeername", "nothing"]
+    sock, _ = udp()
+    client, server, _ = pair()
+    for one, made in ((sock, tap.tap(sock, agent())), (client, stream.tap(client, agent()))):
+        for name in names:
+            assert hasattr(made, name) == hasattr(one, name), name
+
+    class Clear:  # as MicroPython's ssl has it
+        write = read = readinto = readline = None
+
+    made = stream.tap(Clear(), agent(), (HOST, 1), (HOST, 2))
+    assert [name for name in names if hasattr(made, name)] == names[5:9]
+    for one in (sock, client, server):
+        one.close()
+
+
+def test_a_peer_that_was_told():
+    a = agent()
+    sock, port = udp()
+    sock.connect(at(port))
+    t = tap.tap(sock, a, (HOST, 5060), remote=("192.0.2.20", 5070))
+    t.send(message(1))
+    assert t.recv(100) == message(1)
+    t.sendall(message(2))
+    went, came, again = drain(a)
+    assert field(went, 15) == field(came, 15) == message(1) and field(again, 15) == message(2)
+    for key in (3, 7):
+        assert field(went, key) == field(came, key + 1) == field(again, key)
+        assert field(went, key + 1) == field(came, key) == field(again, key + 1)
+    assert field(came, 3) == bytes((192, 0, 2, 20)) and field(came, 7) == b"\x13\xce"
+    t.close()
+
+
 if MICROPYTHON:
     import io
 
@@ -139,6 +174,58 @@ else:
         assert field(packet, 3) == bytes((127, 0, 0, 1))
         assert field(packet, 7) == sock.getsockname()[1].to_bytes(2, "big")
         t.close()
+
+    def test_connected_before_it_was_tapped():
+        a = agent()
+        sock, port = udp()
+        for connect in (
+            lambda: sock.connect(at(port)),
+            lambda: tap.tap(sock, agent()).connect_ex(at(port)),
+        ):
+            connect()
+            t = tap.tap(sock, a)
+            t.send(message(1))
+            assert t.recv(100) == message(1)
+            for packet in drain(a):
+                assert field(packet, 3) == field(packet, 4) == bytes((127, 0, 0, 1))
+                assert field(packet, 7) == field(packet, 8) == port.to_bytes(2, "big")
+        other, port = udp()
+        assert t.connect_ex(at(port)) == 0
+        t.send(message(2))
+        assert field(drain(a)[0], 8) == port.to_bytes(2, "big")
+        other.close()
+        t.close()
+
+    def test_into_a_buffer_by_name():
+        a = agent()
+        sock, port = udp()
+        sock.connect(at(port))
+        t = tap.tap(sock, a)
+        room = bytearray(100)
+        for _ in range(2):
+            t.send(message(1))
+        assert t.recv_into(room, nbytes=90) == len(message(1))
+        assert t.recvfrom_into(buffer=room, nbytes=90) == (len(message(1)), at(port))
+        assert payloads(a) == [message(1)] * 4
+        t.close()
+
+    def test_no_more_files():
+        # The local address of 0.0.0.0 takes a socket to find out.
+        a = agent()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("0.0.0.0", 0))
+        t = tap.tap(sock, a)
+        real, socket.socket = socket.socket, no_more
+        try:
+            assert t.sendto(message(1), (HOST, 9)) == len(message(1))
+        finally:
+            socket.socket = real
+        (packet,) = drain(a)
+        assert field(packet, 3) == bytes(4) and field(packet, 15) == message(1)
+        t.close()
+
+    def no_more(*args):
+        raise OSError(24, "Too many open files")
 
     def test_a_socket_that_is_no_ip():
         a = agent()

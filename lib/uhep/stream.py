@@ -69,9 +69,10 @@ class StreamTap(Tap):
     more, is the larger part of it. From the first message on no message costs any.
     """
 
+    _some = Tap._some + ("readline",)
+
     def __init__(self, sock, agent, local, remote, proto, kind, caps):
-        super().__init__(sock, agent, local, kind)
-        self._peer = remote
+        super().__init__(sock, agent, local, kind, remote)
         self._proto = proto
         self._flow = None
         keep = agent.ring.st[_LIMIT]
@@ -105,12 +106,7 @@ class StreamTap(Tap):
         self.flush()
         self._sock.close()
 
-    def sendall(self, buf, flags=0):
-        r = self._sock.sendall(buf, flags) if flags else self._sock.sendall(buf)
-        self.saw(OUT, buf, len(buf))
-        return r
-
-    def write(self, buf, at=None, n=None):
+    def _write(self, buf, at=None, n=None):
         if at is None:
             r = self._sock.write(buf)
         elif n is None:
@@ -120,7 +116,7 @@ class StreamTap(Tap):
         self.saw(OUT, buf, r, at if n else 0)
         return r
 
-    def read(self, n=None, buf=None):
+    def _read(self, n=None, buf=None):
         if buf is not None:  # CPython's SSLSocket
             r = self._sock.read(n, buf)
             self.saw(IN, buf, r)
@@ -130,7 +126,7 @@ class StreamTap(Tap):
             self.saw(IN, r, len(r))
         return r
 
-    def readline(self, n=-1):
+    def _readline(self, n=-1):
         r = self._sock.readline(n)
         if r:
             self.saw(IN, r, len(r))
@@ -156,23 +152,22 @@ class StreamTap(Tap):
         self._capture(OUT, buf, n)
 
     def _capture(self, way, buf, n):
-        if self._agent:
-            if not self._flow:
-                self._connected()
+        if self._agent and (self._flow or self._connected()):
             self._agent.capture(self._flow, way, buf, n)
 
     def _connected(self):
         # The first message: the one time that allocates. The stack must not hear of it when
-        # the port does not tell who talks to whom.
-        make = self._agent.flow
-        peer = self._peer
+        # the port does not tell who talks to whom, or there is no memory.
+        agent = self._agent
         try:
-            if peer is None and hasattr(self._sock, "getpeername"):
-                peer = self._sock.getpeername()
-            peer = unpack(peer) if peer else _UNKNOWN
-            self._flow = make(self._here(peer), peer, self._proto, self._kind)
-        except (OSError, ValueError, TypeError, IndexError):
-            self._flow = make(_UNKNOWN, _UNKNOWN, self._proto, self._kind)
+            try:
+                peer = unpack(self._peer) if self._peer else self._other()
+                self._flow = agent.flow(self._here(peer), peer, self._proto, self._kind)
+            except (ValueError, TypeError, IndexError):
+                self._flow = agent.flow(_UNKNOWN, _UNKNOWN, self._proto, self._kind)
+        except MemoryError:
+            self._ignore("memory")
+        return self._flow
 
 
 class _Streams:

@@ -21,15 +21,16 @@ _FOUR = const(10)  # that of IPv4's
 _PEEK = const(2)  # MSG_PEEK where there are flags: it will come again
 
 
-def tap(sock, agent, local=None, kind=SIP):
+def tap(sock, agent, local=None, kind=SIP, remote=None):
     """A stand-in for `sock` (UDP) that captures each datagram in and out on `agent`.
 
     local: (host, port) of the socket. Where the port can not tell it (MicroPython has no
     getsockname), give it, or tap before bind. With (host, 0) the port is what bind says: for
-    a socket bound to 0.0.0.0. Everything else goes through to the socket; what leaves or
-    comes by CPython's sendmsg, recvmsg and makefile is not captured.
+    a socket bound to 0.0.0.0. remote: that of a connected socket's peer, in the same way:
+    give it, or tap before connect. Everything else goes through to the socket; what leaves
+    or comes by CPython's sendmsg, recvmsg and makefile is not captured.
     """
-    return Tap(sock, agent, local, kind)
+    return Tap(sock, agent, local, kind, remote)
 
 
 def unpack(addr):
@@ -57,12 +58,19 @@ class Tap(StandIn):
     was none left for a new peer.
     """
 
-    def __init__(self, sock, agent, local, kind):
+    # What not every socket has; a tap has it where its socket does, for stacks ask for that.
+    _some = ("send", "sendall", "recv", "recv_into", "recvfrom_into", "connect_ex")
+    _some += ("write", "read", "readinto")
+
+    def __init__(self, sock, agent, local, kind, remote):
         super().__init__(sock)
+        for name in self._some:
+            if hasattr(sock, name):
+                setattr(self, name, getattr(self, "_" + name))
         self._agent = agent
         self._kind = kind
         self._local = local
-        self._peer = None  # of a connected socket
+        self._peer = remote  # of a connected socket
         self._flows = {}
         self._spare = None
         self._octets = bytearray(16)
@@ -86,6 +94,12 @@ class Tap(StandIn):
         self._sock.connect(addr)
         self._peer = addr
 
+    def _connect_ex(self, addr):
+        r = self._sock.connect_ex(addr)
+        if not r:
+            self._peer = addr
+        return r
+
     # No *args on these: each call would make a tuple.
 
     def sendto(self, buf, addr, last=None):
@@ -97,36 +111,41 @@ class Tap(StandIn):
         self._saw(addr, OUT, buf)
         return r
 
-    def send(self, buf, flags=0):
-        r = self._sock.send(buf, flags) if flags else self._sock.send(buf)
-        self._saw(self._peer, OUT, buf, r)
-        return r
-
     def recvfrom(self, n, flags=0):
         r = self._sock.recvfrom(n, flags) if flags else self._sock.recvfrom(n)
         if not flags & _PEEK:
             self._saw(r[1], IN, r[0])
         return r
 
-    def recv(self, n, flags=0):
+    def _send(self, buf, flags=0):
+        r = self._sock.send(buf, flags) if flags else self._sock.send(buf)
+        self._saw(self._peer, OUT, buf, r)
+        return r
+
+    def _sendall(self, buf, flags=0):
+        r = self._sock.sendall(buf, flags) if flags else self._sock.sendall(buf)
+        self._saw(self._peer, OUT, buf)
+        return r
+
+    def _recv(self, n, flags=0):
         r = self._sock.recv(n, flags) if flags else self._sock.recv(n)
         if not flags & _PEEK:
             self._saw(self._peer, IN, r)
         return r
 
-    def recvfrom_into(self, buf, n=0, flags=0):  # CPython only, like the next
-        r = self._sock.recvfrom_into(buf, n, flags)
+    def _recvfrom_into(self, buffer, nbytes=0, flags=0):  # CPython only, like the next
+        r = self._sock.recvfrom_into(buffer, nbytes, flags)
         if not flags & _PEEK:
-            self._saw(r[1], IN, buf, r[0])
+            self._saw(r[1], IN, buffer, r[0])
         return r
 
-    def recv_into(self, buf, n=0, flags=0):
-        r = self._sock.recv_into(buf, n, flags)
+    def _recv_into(self, buffer, nbytes=0, flags=0):
+        r = self._sock.recv_into(buffer, nbytes, flags)
         if not flags & _PEEK:
-            self._saw(self._peer, IN, buf, r)
+            self._saw(self._peer, IN, buffer, r)
         return r
 
-    def write(self, buf, at=None, n=None):
+    def _write(self, buf, at=None, n=None):
         if at is None:
             r = self._sock.write(buf)
         elif n is None:
@@ -140,13 +159,13 @@ class Tap(StandIn):
             self._saw(self._peer, OUT, buf, r)
         return r
 
-    def read(self, n=-1):
+    def _read(self, n=-1):
         r = self._sock.read(n)
         if r:
             self._saw(self._peer, IN, r)
         return r
 
-    def readinto(self, buf, n=None):
+    def _readinto(self, buf, n=None):
         r = self._sock.readinto(buf) if n is None else self._sock.readinto(buf, n)
         if r:
             self._saw(self._peer, IN, buf, r)
@@ -200,11 +219,9 @@ class Tap(StandIn):
         if self._mode and not self._agent._begins(buf, n):  # worth no flow
             self._ignore(_kind(buf, n))
             return None
-        if not self._spare:
-            return self._make(addr)
-        if self._move(self._spare, addr):
+        if self._spare and self._move(self._spare, addr):
             return self._spare
-        return self._odd(addr)
+        return self._new(addr)
 
     def _known(self, addr):
         flows = self._flows
@@ -215,30 +232,37 @@ class Tap(StandIn):
         elif addr in flows:
             return flows[addr]
 
-    def _make(self, addr):
-        # A new peer: the one place that allocates.
-        flow = self._odd(addr)
-        if flow:
-            if len(self._flows) + 1 >= self._agent.flows:
-                self._spare = self._odd(addr)
-            self._flows[bytes(addr) if type(addr) is bytearray else addr] = flow
-        return flow
-
-    def _odd(self, addr):
-        # A flow for whatever address; None, and counted, if it is none of IP: the stack must
-        # not hear of that (a UNIX socket's).
+    def _new(self, addr):
+        # For a new peer, or an odd address: the one place that allocates. None, and counted,
+        # if there is no such flow (a UNIX socket's) or no memory: the stack must not hear of it.
         try:
-            peer = unpack(addr) if addr else _UNKNOWN
-            return self._agent.flow(self._here(peer), peer, UDP, self._kind, (), self._mode)
+            flow = self._made(addr)
+            if not self._spare:
+                if len(self._flows) + 1 >= self._agent.flows:
+                    self._spare = self._made(addr)
+                self._flows[bytes(addr) if type(addr) is bytearray else addr] = flow
+            return flow
+        except MemoryError:  # first, for these others take memory
+            self._ignore("memory")
         except (ValueError, TypeError, IndexError):
             self._ignore("address")
-            return None
+
+    def _made(self, addr):
+        peer = unpack(addr) if addr else self._other()
+        return self._agent.flow(self._here(peer), peer, UDP, self._kind, (), self._mode)
+
+    def _other(self):
+        # The peer of a socket that was connected before, if the port can tell.
+        try:
+            return unpack(self._sock.getpeername())
+        except (AttributeError, OSError, TypeError, IndexError):
+            return _UNKNOWN
 
     def _here(self, peer):
         # Where the socket is, seen from `peer`, as well as the port can tell.
         host, port = self._local or _UNKNOWN
         if hasattr(self._sock, "getsockname") and host in _ANY:
-            host = _route(self._sock, peer)
+            host = _route(self._sock, peer) or host
         return host, port
 
     def _move(self, flow, addr):
@@ -281,15 +305,15 @@ def _octets_at(addr, four):
 
 
 def _route(sock, peer):
-    # The local address of a packet to `peer`; nothing is sent. CPython.
+    # The local address of a packet to `peer`, if there is one; nothing is sent. CPython.
     import socket
 
-    with socket.socket(sock.family, socket.SOCK_DGRAM) as asked:
-        try:
+    try:
+        with socket.socket(sock.family, socket.SOCK_DGRAM) as asked:
             asked.connect(peer)
-        except OSError:
-            pass
-        return asked.getsockname()[0]
+            return asked.getsockname()[0]
+    except OSError:  # also: no more files
+        return None
 
 
 def _parse(octets, host):
