@@ -158,6 +158,8 @@ class Quality:
         if self._stream.rtcp:
             self._stream.rtcp.extended = None
         self.voice.final()
+        if self.voice.cut:
+            self._line.say("%d reports do not fit max_packet of hep.json" % self.voice.cut)
         if self._settings["quality_collector"]:
             from uhep.vqtext import session
 

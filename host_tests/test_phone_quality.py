@@ -48,6 +48,19 @@ class Collector:
                 self.bodies.append(body)
 
 
+def test_a_small_max_packet_stops_no_phone(tmp_path):
+    port = free_block(4)
+    device = {"sip_port": port + 2, "rtp_port": port, "hep_rtcp": True, "hep_quality": True}
+    hep = {"capture_address": "127.0.0.1:9", "max_packet": 1399}
+    with Device(
+        "bob", tmp_path, device=device | {"quit_after_ms": 100}, hep=hep, heap=HEAP
+    ) as bob:
+        counts = bob.wait(30)
+        said = [line for line in bob.lines if "RTCP" in line]
+    assert counts["capture"]["dropped"] == 0
+    assert len(said) == 1 and "no capture of RTCP: hep.json: max_packet" in said[0]
+
+
 def test_a_call_is_reported(tmp_path):
     with (
         Store(tmp_path / "uhep.db") as store,

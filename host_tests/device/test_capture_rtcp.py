@@ -106,6 +106,40 @@ def test_blocks_without_room_are_left_out_and_counted():
     assert call.rtcp.counts["cut"] == 0
 
 
+def test_what_has_no_room_is_left_out_of_the_report():
+    items = [
+        (1, b"3a5f0c2e-0d2b-4c55-8a7f@198.51.100.24"),
+        (2, b"Reception desk"),
+        (3, b"reception@example.com"),
+        (4, b"+49 30 1234567"),
+        (5, b"Building 7, floor 2, room 2.07"),
+        (6, b"Acme VoIP Phone 5000 firmware 12.3.4-77"),
+        (7, b"busy"),
+    ]
+    data = sr(block(), block(), block()) + sdes(chunk(0x12345678, *items)) + bye(0x12345678)
+    call = Call(max_packet=1400)
+    found = call.read(data)
+    assert len(found["report_blocks"]) == 3 and "sdes_information" not in found
+    assert found["bye"] == [0x12345678] and call.rtcp.counts["cut"] == 1
+    call = Call()
+    assert len(call.read(data)["sdes_information"]) == 7 and call.rtcp.counts["cut"] == 0
+    # From the shortest to one that has room, to the octet.
+    for n in range(60, 256, 3):
+        call = Call(max_packet=1400)
+        found = call.read(sr(block()) + sdes(chunk(1, *[(1, b"x" * n)] * 3)))
+        assert call.rtcp.counts["cut"] == ("sdes_information" not in found)
+    assert call.rtcp.counts["cut"] == 1
+    # Alone it is no report.
+    assert call.raw(sdes(chunk(1, *[(1, b"x" * 255)] * 4))) == []
+    assert call.rtcp.counts["cut"] == 2
+    # Nor is what a packet with a long correlation id does not take.
+    data = sr(block(), block(), block())
+    assert len(call.raw(data)) == 1
+    call.rtcp.cid = b"c" * 700
+    assert call.raw(data) == [] and call.agent.stats()["truncated"] == 0
+    assert call.rtcp.counts["cut"] == 3
+
+
 def test_sdes():
     call = Call()
     name = 'K\u00f6ln "x"\\'.encode()

@@ -7,6 +7,7 @@ from rtcp_doubles import block, rr, sr, voip, xr
 from test_capture_rtpstats import WRAP, rtp
 from uhep import IN, OUT
 from uhep.emodel import mos, rating
+from uhep.jsontext import Json
 from uhep.rtcp import Rtcp
 from uhep.rtcpcheck import check
 from uhep.rtpstats import RtpStats
@@ -166,6 +167,38 @@ def test_one_way():
     call.agent.ticks.pass_us(6000000)
     call.voice.final()  # with no poll
     assert json.loads(field(call.packets()[0], 15))["ONE_WAY"] == 1
+
+
+def test_the_least_rating_is_0():
+    call = Call()
+    call.hear(100, lambda n: 0 < n < 90)
+    call.rtcp.peer.rtt_ms = 1900
+    call.voice.report(False)
+    assert call.voice.r == call.voice.r_least == 0
+    call.rtcp.peer.rtt_ms = 20
+    call.stats = call.voice.stats = RtpStats()
+    call.hear(100)
+    call.voice.report(False)
+    assert call.voice.r > 8000 and (call.voice.r_least, call.voice.mos_least) == (0, 100)
+
+
+def test_a_report_that_does_not_fit_is_counted():
+    long, here, there = b"c" * 200, "2001:db8:1:2222:3333:4444:5555:66", "2001:db8::7777"
+    for max_packet, json_octets, cut in ((1400, 1000, 1), (1400, 1600, 1), (4096, 1600, 0)):
+        call = Call(max_packet=max_packet)
+        call.rtcp.cid = long
+        call.rtcp.json = Json(json_octets)
+        call.voice = Voice(call.agent, call.stats, call.rtcp, (here, 16384), (there, 10020))
+        call.hear(600, lambda n: n % 7 == 0)
+        call.voice.final()
+        packets = call.packets()
+        assert (len(packets), call.voice.cut) == (1 - cut, cut)
+        assert call.agent.stats()["truncated"] == 0
+        assert not packets or json.loads(field(packets[0], 15))["TYPE"] == "FINAL"
+    call = Call(max_packet=1400)
+    call.hear(600, lambda n: n % 7 == 0)
+    call.voice.final()
+    assert len(call.packets()) == 1 and call.voice.cut == 0
 
 
 def test_periodic():

@@ -21,6 +21,11 @@ def words(text):
     return text, _forms[n]
 
 
+def fits(json, agent, flow, cid):
+    """Whether it is whole, and goes whole into a packet of `flow`: JSON that is cut is none."""
+    return not json.full and flow.fixed + len(cid) + 12 + json.n <= agent.ring.st[8]
+
+
 class Json:
     """Text in `buf`, `n` octets so far. What does not fit is left out, and `full` is True.
 
@@ -34,8 +39,7 @@ class Json:
         self.full = False
 
     def begin(self):
-        self.n = 0
-        self.full = False
+        self.back(0)
 
     def room(self, n):
         """Whether n octets more fit."""
@@ -61,6 +65,11 @@ class Json:
     def undo(self):
         """Take the last octet back: a comma, say."""
         self.n -= 1
+
+    def back(self, n):
+        """Take back all after the first n octets."""
+        self.n = n
+        self.full = False
 
     def number(self, v):
         """An int below 2^30."""

@@ -3,7 +3,7 @@
 
 from uhep import RTCP as _KIND
 from uhep import UDP
-from uhep.jsontext import Json
+from uhep.jsontext import Json, fits
 from uhep.port import const
 from uhep.rtcpcheck import KINDS, SDES, SR, XR, check, following
 from uhep.rtcpjson import Members
@@ -109,8 +109,6 @@ class Rtcp:
                 self.members.begin()
                 self.peer.report(self._way, buf, at)
                 at = self.members.report(self._way, buf, at, n)
-                if self.members.left_out:
-                    self.counts["cut"] += 1
             else:
                 self._other(kind, buf, at)
                 at = following(buf, at)
@@ -136,9 +134,13 @@ class Rtcp:
         self._open = False
         self.members.end()
         json = self.json
-        if json.full:
+        cid = self._id or b""
+        whole = fits(json, self.agent, self._flow, cid)
+        if self.members.left_out or not whole:
             self.counts["cut"] += 1
-        elif self.agent.capture(self._flow, self._way, json.buf, json.n, self._id or b""):
+        if not whole:
+            return
+        if self.agent.capture(self._flow, self._way, json.buf, json.n, cid):
             self.counts["sent"] += 1
             self._queued = True
         else:

@@ -64,7 +64,7 @@ class Members:
     def report(self, way, b, at, n):
         """The SR or RR at `at`, and the RRs of the same sender after it: what follows them.
 
-        `left_out` counts the blocks for which there is no room.
+        `left_out` counts the blocks, and members after them, for which there is no room.
         """
         self._way = way
         self._end = n
@@ -168,9 +168,13 @@ class Members:
         if self._had & 1 << kind - SDES:
             return False
         self._had |= 1 << kind - SDES
-        if self.json.n == 1:  # there is no SR or RR
+        n = self.json.n
+        if n == 1:  # there is no SR or RR
             self._head(kind, b, at)
         rtcpmore.put(self.json, kind, b, at)
+        if n > 1 and not self.json.room(1):  # the report is worth more than this
+            self.json.back(n)
+            self.left_out += 1
         return True
 
     def _head(self, kind, b, at):

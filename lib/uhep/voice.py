@@ -7,7 +7,7 @@ from uhep import IN, OUT, QOS
 from uhep.bursts import share
 from uhep.chunks import JITTER, MOS, R_FACTOR
 from uhep.emodel import mos, rating
-from uhep.jsontext import Json
+from uhep.jsontext import Json, fits
 from uhep.port import const, ticks_diff, ticks_ms
 from uhep.qosjson import Qos
 
@@ -32,7 +32,8 @@ class Voice:
 
     `mos`, `r` are conversational, `mos_listening`, `r_listening` without the delay; x100, and
     0 as long as nothing was heard. `mos_least`, `mos_mean`, `r_least`, `r_mean` are of the
-    values at each report. The player says in `sent` how many packets it has sent, and in
+    values at each report. `cut` counts reports that were not sent since `max_packet` leaves no
+    room for them. The player says in `sent` how many packets it has sent, and in
     `local_ms` what it adds to the delay of the way: a packet's length, the jitter buffer, the
     audio's own buffers.
 
@@ -60,7 +61,7 @@ class Voice:
             from uhep.vqtext import Short
 
             self.text = Short(self)
-        self.sent = 0
+        self.sent = self.cut = 0
         self.local_ms = 60
         self.buffer_ms = self.buffer_max_ms = 40  # of the jitter buffer
         self.json = rtcp.json if rtcp else Json(1600)
@@ -151,7 +152,7 @@ class Voice:
         self._n += 1
         self._r_sum += self.r // 10 * 10 if self._n > 100000 else self.r
         self._mos_sum += self.mos
-        self.r_least = min(self.r_least or self.r, self.r)
+        self.r_least = min(self.r_least, self.r) if self._n > 1 else self.r  # 0 is one, too
         self.mos_least = min(self.mos_least or self.mos, self.mos)
 
     def _other(self, peer, final):
@@ -172,7 +173,9 @@ class Voice:
         self._flow.put(JITTER, jitter)
 
     def _capture(self, flow, way):
-        if not self.json.full:
+        if not fits(self.json, self.agent, flow, self.cid):
+            self.cut += 1
+        else:
             self.agent.capture(flow, way, self.json.buf, self.json.n, self.cid)
 
     def _silent(self):
