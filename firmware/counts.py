@@ -44,6 +44,7 @@ def _line(line):
             "received": sum([each.received for each in reports]),
             "rtt_ms": max([each.rtt_ms for each in reports] or [-1]),
         },
+        "faults": line.ua.faults,
         "calls": {"ended": line.ended, "talked": line.talked},
         "registration": registration.state if registration else None,
     }

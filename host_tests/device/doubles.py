@@ -123,6 +123,8 @@ class Stream:
 
 def resolve(host, port):
     """Names are addresses on this network, but for one that DNS does not know."""
+    if not 0 < port < 65536:  # what getaddrinfo() does, where it is no small int
+        raise TypeError("no port: %d" % port)
     if host == "nowhere.invalid":
         raise OSError(-2)
     return host, port

@@ -144,6 +144,36 @@ def test_host_port():
     assert header.host_port("[2001:db8::1]:5062") == ("2001:db8::1", 5062)
     assert header.host_port("[2001:db8::1]") == ("2001:db8::1", 5060)
     assert header.uri_host_port("SIP:a:b@h.example:5;lr?x=y@z") == ("h.example", 5)
-    for bad in ("", ":5060", "h:x", "h:\xff"):
+    assert header.host_port("h:65535") == ("h", 65535)
+    for bad in (
+        "",
+        ":5060",
+        "h:x",
+        "h:\xff",
+        "h:0",
+        "h:-1",
+        "h:65536",
+        "h:9999999999999999999999",
+    ):
         raises(ValueError, header.host_port, bad)
     raises(ValueError, header.uri_host_port, "tel:123")
+
+
+def test_number():
+    for told, number in (
+        ("", None),
+        ("1800;refresher=uac", 1800),
+        ("5 (soon)", 5),
+        ("999999999", 999999999),
+        ("4294967295", 999999999),  # legal, and no small int
+        ("9" * 40, 999999999),
+    ):
+        for each in (message.Message("INVITE", "sip:x"), message.Message(status=200)):
+            each.add("expires", told)
+            assert each.number("expires") == number, told
+    for nonsense in ("abc", "-1", "1.5", "Fri, 26 Sep 2027 12:00:00 GMT"):
+        request, response = message.Message("INVITE", "sip:x"), message.Message(status=503)
+        request.add("retry-after", nonsense)
+        response.add("retry-after", nonsense)
+        raises(ValueError, request.number, "retry-after")
+        assert response.number("retry-after") is None

@@ -121,6 +121,11 @@ def test_nothing_to_talk_in():
         SDP.replace(b"192.0.2.8\r\nt", b"nowhere.invalid\r\nt"),
         SDP.replace(b"m=audio 7000 RTP/AVP 8 0", b"m=audio"),
         SDP.replace(b"7000", b"70\xff0"),
+        SDP.replace(b"7000", b"65536"),
+        SDP.replace(b"7000", b"-7000"),
+        SDP.replace(b"7000", b"9999999999999999999999"),
+        SDP.replace(b"8 0", b"999") + b"a=rtpmap:999 PCMU/8000\r\n",  # RTP has 7 bits for it
+        SDP.replace(b"8 0", b"x") + b"a=rtpmap:x PCMU/8000\r\n",
         b"\x00\xff" * 50,
         b"m=\r\n",
     ):
@@ -351,6 +356,85 @@ def test_nonsense_is_dropped_and_counted():
     peer.phone.sock.failure = OSError(111)
     assert statuses(peer.send(options)) == [200]
     assert peer.phone.transport.received == 1
+
+
+def test_ports_that_can_not_be():
+    """MicroPython's getaddrinfo() raises TypeError for what is no small int."""
+    huge = b"9999999999999999999999"
+    peer = Peer()
+    options = peer.request(b"OPTIONS", via=b"")
+    assert statuses(peer.send(options)) == [200]
+    assert peer.send(options.replace(b":5070;", b":%s;" % huge).replace(b"bK1", b"bK1x")) == []
+    assert peer.phone.transport.dropped == 1
+    contact = peer.request(b"INVITE", body=SDP).replace(b"8:5070>", b"8:%s>" % huge)
+    assert statuses(peer.send(contact)) == [400]
+    peer = Peer()
+    peer.call(body=SDP + b"a=rtcp:%s\r\n" % huge)
+    assert peer.phone.calls[-1].media.agreed.rtcp_port == 7001
+    moved = peer.request(b"INVITE", peer.to, 2, body=SDP).replace(b"8:5070>", b"8:%s>" % huge)
+    assert statuses(peer.send(moved)) == [200]
+    peer.send(peer.request(b"ACK", peer.to, 2))
+    peer.phone.calls[-1].hang_up()
+    peer.run(50)
+    assert peer.phone.agent.calls == [] and peer.phone.states[-1] == "ended"  # no way to it
+    assert peer.phone.agent.faults == 0
+    peer = Peer()
+    peer.call(body=SDP.replace(b"7000", b"65535"))
+    assert peer.phone.calls[-1].media.agreed.rtcp_port == 65535
+
+
+def test_events_of_no_payload_type():
+    for number in (b"999", b"99999999999999999999"):
+        peer = Peer()
+        body = SDP.replace(b"8 0", b"0 " + number)
+        peer.call(body=body + b"a=rtpmap:%s telephone-event/8000\r\n" % number)
+        assert peer.phone.calls[-1].media.agreed.event is None
+
+
+def test_session_timer_of_nonsense_changes_nothing():
+    fields = b"Supported: timer\r\nSession-Expires: 1800\r\nMin-SE: abc\r\n"
+    peer = Peer()
+    peer.phone.agent.session_s = 1800
+    assert peer.send(peer.request(b"INVITE", fields=fields, body=SDP))[0].status == 400
+    assert peer.send(peer.request(b"INVITE", fields=b"Min-SE: abc\r\n"))[0].status == 400
+    assert peer.phone.agent.calls == []
+    peer.call()
+    call = peer.phone.calls[-1]
+    target, agreed = call.dialog.target, call.media.agreed
+    body = SDP.replace(b"192.0.2.8\r\nt", b"192.0.2.55\r\nt")
+    reinvite = peer.request(b"INVITE", peer.to, 2, fields, body).replace(b"8:5070>", b"66>")
+    assert statuses(peer.send(reinvite)) == [400]
+    assert call.dialog.target == target and call.media.agreed is agreed and not call.held
+
+
+def test_fault_of_ours_ends_neither_the_device_nor_the_call():
+    """The last guard. What of all that is faulty is put in here."""
+    peer = Peer(lines=2)
+    agent = peer.phone.agent
+    said = []
+    agent.log = lambda call_id, text: said.append(text)
+    peer.call()
+    peer.phone.calls[0].media.stream.poll = lambda: None
+    media = peer.phone.agent.free_line()
+
+    def fails(*_):
+        raise TypeError("what nobody thought of")
+
+    answer, media.answer = media.answer, fails
+    invite = peer.request(b"INVITE", body=SDP, call=b"d")
+    assert statuses(peer.send(invite)) == [100]
+    assert agent.faults == 1 and "what nobody thought of" in said[-1]
+    assert len(agent.calls) == 1 and agent.free_line() is media
+    media.answer = answer
+    assert statuses(peer.send(invite)) == [100, 180, 200]  # as if it had been lost
+    assert peer.phone.states.count("talking") == 1
+
+    client = agent.send(agent.begin("sip:x@192.0.2.8").request("OPTIONS"), peer.phone.calls[0])
+    client.poll = fails
+    agent.plan.after(0, fails)
+    peer.run(1000)
+    assert agent.faults == 3  # and no more: neither is tried again
+    assert statuses(peer.send(peer.request(b"OPTIONS"))) == [200]
 
 
 def test_every_byte_of_an_invite_damaged():

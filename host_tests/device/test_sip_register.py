@@ -351,6 +351,47 @@ def test_retry_after():
     assert registration.state == "registered"
 
 
+def test_numbers_that_can_not_be():
+    """Legal ones that are no small int, and nonsense: what is left is tried again as ever."""
+
+    def of(status, name, value):
+        def answer(request):
+            response = message.reply(request, status, "s")
+            response.add(name, value)
+            return response
+
+        return answer
+
+    for value, granted_s in (("4294967295", 86400), ("abc", 60)):
+        registrar = Registrar()
+        registrar.answers = [of(200, "expires", value)]
+        registration = registrar.register()
+        assert registration.state == "registered" and registration.granted_s == granted_s
+    for refusal in (
+        of(503, "retry-after", "Fri, 26 Sep 2027 12:00:00 GMT"),
+        of(423, "min-expires", "4294967295"),
+        of(423, "min-expires", "abc"),
+        of(302, "contact", "<sip:x@192.0.2.5:99999999999999999999>"),
+    ):
+        registrar = Registrar()
+        registrar.answers = [refusal]
+        registration = registrar.register()
+        registrar.run(60000)
+        assert registration.state == "registered", refusal
+        assert registrar.phone.agent.faults == 0
+
+    def nat(request):
+        response = of(200, "expires", "60")(request)
+        far = "received=192.0.2.7;rport=99999999999999999999"
+        response.replace("via", request.get("via").replace("rport", far))
+        return response
+
+    registrar = Registrar()
+    registrar.answers = [nat]
+    assert registrar.register().state == "registered" and len(registrar.got) == 1
+    assert registrar.phone.transport.public is None
+
+
 def test_forbidden():
     registrar = Registrar()
     registrar.answers = [lambda request: message.reply(request, 403, "s")]

@@ -217,6 +217,27 @@ def test_refresh_by_invite_where_the_peer_has_no_update():
     assert call.state == "talking" and server.phone.events == []
 
 
+def test_numbers_of_a_response_that_can_not_be():
+    """Legal ones that are no small int, and nonsense: nobody could be told."""
+    for interval in ("abc", "", "4294967295", "-1;refresher=uas"):
+        server = Server()
+        call = server.call()
+        kind = kinds(server.answer(server.invite, 200, "s", SDP, session_expires=interval))
+        assert kind == ["ACK"] and call.state == "talking", interval
+    for least in ("99999999999", "abc", "0"):
+        server = Server()
+        call = server.call()
+        server.answer(server.invite, 422, "s", min_se=least)
+        assert call.state == "ended" and call.status == 422
+    for expires in ("4294967295", "abc"):
+        server = Server()
+        server.agent.account = Account("201", "192.0.2.5")
+        mailbox = server.agent.watch_mailbox(600)
+        server.answer(server.run()[0], 200, expires=expires)
+        assert mailbox.state == "active"
+    assert server.agent.faults == 0
+
+
 def test_interval_that_the_peer_finds_too_small():
     server = Server()
     server.agent.session_s = 100

@@ -43,6 +43,9 @@ class UserAgent(Inbound):
     `session_s` is the Session-Expires that we ask for (0: only what the peer asks for),
     `min_session_s` the least that we take. `transfers` is False to refuse REFER. `busy` is True
     to refuse every call (486), whatever lines are free.
+
+    `faults` counts what came, or was due, and could not be dealt with: an error of ours, which
+    the log tells, and poll() goes on.
     """
 
     def __init__(self, transport, lines, user, on_state, clock=time, on_event=None, log=None):
@@ -59,6 +62,7 @@ class UserAgent(Inbound):
         self.min_session_s = 90
         self.transfers = True
         self.busy = False
+        self.faults = 0
         self.subscriptions = []  # those that hear NOTIFY: on_notify(server)
         self._lines = lines
         self._user = user
@@ -127,8 +131,23 @@ class UserAgent(Inbound):
         """One slice of work: the RTP that is due, one SIP message, timers. True if one came."""
         for media in self._lines:
             media.stream.poll()
-        self.plan.poll()
-        return self.transactions.poll()
+        return self._work()
+
+    def _work(self):
+        # The last guard: no message may end the device. By itself, as in rtp.py's sender.
+        try:
+            self.plan.poll()
+            return self.transactions.poll()
+        except Exception as error:
+            self.on_fault(error)
+        return False
+
+    def on_fault(self, error):
+        """What came, or was due, is given up, and with it a call that it had only begun."""
+        self.faults += 1
+        self.calls = [each for each in self.calls if each.state]
+        if self.log:
+            self.log("", "given up what came or was due, by a fault of ours: %r" % error)
 
     def begin(self, uri, direct=False):
         """The Dialog that a first request to `uri` may make."""

@@ -98,7 +98,8 @@ def unquote(value):
 
 
 def host_port(value, default=5060):
-    """(host, port) of `host`, `host:port` or `[v6]:port`; ValueError if it is neither."""
+    """(host, port) of `host`, `host:port` or `[v6]:port`; ValueError if it is neither, or no
+    such port can be."""
     if value.startswith("["):
         host, _, port = value[1:].partition("]")
         port = port[1:]
@@ -107,7 +108,12 @@ def host_port(value, default=5060):
     host = host.strip()
     if not host:
         raise ValueError("no host")
-    return host, int(port) if port.strip() else default
+    if not port.strip():
+        return host, default
+    port = int(port)
+    if not 0 < port < 65536:  # getaddrinfo of MicroPython takes no int that is no small one
+        raise ValueError("no port")
+    return host, port
 
 
 def uri_host_port(value, default=5060):

@@ -15,8 +15,9 @@ _SAME = const(("call-id", "from", "cseq"))  # of an INVITE that has come on two 
 class Transactions:
     """At most 16 transactions, and the way in for what arrives.
 
-    `user` hears on_request(server), on_ack(message), on_cancel(server), on_no_ack(server) and
-    on_challenge(client, response), which says whether it has sent the request again. `clock`
+    `user` hears on_request(server), on_ack(message), on_cancel(server), on_no_ack(server),
+    on_challenge(client, response), which says whether it has sent the request again, and
+    on_fault(error) of an exception that a transaction has ended by. `clock`
     has ticks_ms, ticks_add and ticks_diff, as `time` does. `refused` counts the requests that
     there was no room for, each answered with 503.
     """
@@ -88,10 +89,17 @@ class Transactions:
         at = 0
         while at < len(self._table):
             transaction = self._table[at]
-            if transaction.poll(now):
+            if self._goes_on(transaction, now):
                 at += 1
             elif transaction in self._table:  # what it ended may have made room of it already
                 self._table.remove(transaction)
+
+    def _goes_on(self, transaction, now):
+        try:
+            return transaction.poll(now)
+        except Exception as error:  # would come again in each poll
+            self.user.on_fault(error)
+        return False
 
     def _take_response(self, response):
         branch = header.param(response.get("via"), "branch") or ""
@@ -131,6 +139,10 @@ class Transactions:
         except ValueError:  # a field that was needed holds nonsense
             if not server.answered:
                 server.reply(400)
+        except Exception:  # a fault of ours: as if it had been lost on the way
+            if server in self._table:
+                self._table.remove(server)
+            raise
 
     def _merged(self, request):
         """Whether this INVITE has come on another way already (8.2.2.2)."""

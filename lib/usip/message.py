@@ -58,13 +58,19 @@ class Message:
         return token in [part.lower() for part in self.tokens(name)]
 
     def number(self, name):
-        """The number that a field begins with; None if there is none, ValueError if it is bad."""
+        """The number that a field begins with, 999999999 at most; None if there is none.
+
+        What is no number is a ValueError in a request, and none in a response: nobody could be
+        told.
+        """
         value = self.get(name).split(";", 1)[0].split("(", 1)[0].strip()
         if not value:
             return None
-        if not value.isdigit() or len(value) > 9:
+        if not value.isdigit():
+            if self.status:
+                return None
             raise ValueError("a bad " + name)
-        return int(value)
+        return int(value) if len(value) < 10 else 999999999  # legal up to 2^32 - 1
 
     def add(self, name, value):
         self.fields.append((name, value))

@@ -116,6 +116,8 @@ def _check(message):
         raise ValueError("a bad CSeq")
     if (message.number("max-forwards") or 0) > 255:
         raise ValueError("a bad max-forwards")
+    message.number("session-expires")
+    message.number("min-se")
     if message.status:
         message.method = words[1]
     elif words[1] != message.method:

@@ -156,7 +156,7 @@ class Registration:
         host = header.param(via, "received")
         port = header.param(via, "rport")
         transport = self.agent.transport
-        if not host or not port or not port.isdigit():
+        if not host or not port or not port.isdigit() or not 0 < int(port) < 65536:
             return False
         seen = (host, int(port))
         if seen == (transport.public or (transport.host, transport.port)):

@@ -11,6 +11,7 @@ PCMU = 0
 PCMA = 8
 _NAMES = {PCMU: "pcmu/8000", PCMA: "pcma/8000"}
 _PTIME_MS = const(20)
+_MOST = const(65535)  # the last port
 _WAYS = const(("sendrecv", "sendonly", "recvonly", "inactive"))
 _MIRROR = {"sendonly": "recvonly", "recvonly": "sendonly"}
 
@@ -54,18 +55,20 @@ class _Section:
         self.line = " ".join(words)
         self.kind = words[0]
         self.port = int(words[1].split("/", 1)[0])
+        if not 0 <= self.port <= _MOST:
+            raise ValueError("no port")
         self.protocol = words[2]
         self.formats = words[3:]
         self.host = host
         self.way = way
         self.names = {}  # of formats, by rtpmap
         self.ptime_ms = _PTIME_MS
-        self.rtcp_port = self.port + 1
+        self.rtcp_port = min(self.port + 1, _MOST)
 
     @property
     def event(self):
         for payload in self.formats:
-            if self.names.get(payload) == "telephone-event/8000":
+            if self.names.get(payload) == "telephone-event/8000" and _is_type(payload):
                 return int(payload)
         return None
 
@@ -74,7 +77,8 @@ class _Section:
         for payload in self.formats:
             for codec in _NAMES:
                 if self.names.get(payload, _static(payload)) == _NAMES[codec]:
-                    yield int(payload), codec
+                    if _is_type(payload):
+                        yield int(payload), codec
 
     def refused(self):
         """The m= line of our answer to what we do not do."""
@@ -83,6 +87,11 @@ class _Section:
 
 def _static(payload):
     return _NAMES.get(int(payload)) if payload.isdigit() else None
+
+
+def _is_type(payload):
+    # 7 bits are what RTP has for it.
+    return payload.isdigit() and int(payload) < 128
 
 
 def parse(body):
@@ -129,7 +138,9 @@ def _attribute(section, text):
     elif name == "ptime" and value.strip().isdigit():
         section.ptime_ms = min(max(int(value), 10), 100)
     elif name == "rtcp" and value.split()[:1] and value.split()[0].isdigit():
-        section.rtcp_port = int(value.split()[0])
+        port = int(value.split()[0])
+        if 0 < port <= _MOST:
+            section.rtcp_port = port
 
 
 def choose(sections, codecs):
