@@ -51,7 +51,7 @@ class UserAgent(Inbound):
     def __init__(self, transport, lines, user, on_state, clock=time, on_event=None, log=None):
         self.transport = transport
         self.transactions = Transactions(transport, self, clock)
-        self.plan = Plan(clock)
+        self.plan = Plan(clock, self.on_fault)
         self.calls = []
         self.account = None
         self.registration = None
@@ -131,23 +131,16 @@ class UserAgent(Inbound):
         """One slice of work: the RTP that is due, one SIP message, timers. True if one came."""
         for media in self._lines:
             media.stream.poll()
-        return self._work()
-
-    def _work(self):
-        # The last guard: no message may end the device. By itself, as in rtp.py's sender.
-        try:
-            self.plan.poll()
-            return self.transactions.poll()
-        except Exception as error:
-            self.on_fault(error)
-        return False
+        self.plan.poll()
+        return self.transactions.poll()
 
     def on_fault(self, error):
-        """What came, or was due, is given up, and with it a call that it had only begun."""
+        """The last guard: no message may end the device. What came, or was due, is given up,
+        and with it a call that it had only begun."""
         self.faults += 1
         self.calls = [each for each in self.calls if each.state]
         if self.log:
-            self.log("", "given up what came or was due, by a fault of ours: %r" % error)
+            self.log("", "given up what came or was due, by a fault of ours: %r" % (error,))
 
     def begin(self, uri, direct=False):
         """The Dialog that a first request to `uri` may make."""

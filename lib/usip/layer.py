@@ -17,7 +17,7 @@ class Transactions:
 
     `user` hears on_request(server), on_ack(message), on_cancel(server), on_no_ack(server),
     on_challenge(client, response), which says whether it has sent the request again, and
-    on_fault(error) of an exception that a transaction has ended by. `clock`
+    on_fault(error) of what a message, or a transaction that this ends, has raised. `clock`
     has ticks_ms, ticks_add and ticks_diff, as `time` does. `refused` counts the requests that
     there was no room for, each answered with 503.
     """
@@ -27,6 +27,7 @@ class Transactions:
         self.user = user
         self.clock = clock
         self.refused = 0
+        self._at = 0
         self._table = []
         self._acks = []  # to 2xx, whose next hop is being looked up
 
@@ -71,35 +72,47 @@ class Transactions:
     def poll(self):
         """Takes in at most one message, then sends what is due. True if there was one."""
         received = self.transport.receive()
-        if received and received.status:
-            self._take_response(received)
-        elif received:
-            self._take_request(received)
+        if received:
+            self._take(received)
         if self._acks:
             self._send_ack()
         if self._table:
-            self._tick(self.clock.ticks_ms())
+            self._at = self.clock.ticks_ms()
+            self._tick()
         return received is not None
 
     def _send_ack(self):
         if self._acks[0].send():
             self._acks.pop(0)
 
-    def _tick(self, now):
+    def _tick(self):
         at = 0
         while at < len(self._table):
             transaction = self._table[at]
-            if self._goes_on(transaction, now):
+            if self._go_on(transaction):
                 at += 1
             elif transaction in self._table:  # what it ended may have made room of it already
                 self._table.remove(transaction)
 
-    def _goes_on(self, transaction, now):
+    def _go_on(self, transaction):
+        # One name more here takes its frame from the heap each time.
         try:
-            return transaction.poll(now)
-        except Exception as error:  # would come again in each poll
-            self.user.on_fault(error)
+            return transaction.poll(self._at)
+        except Exception:  # would come again in each poll
+            return self._fail(transaction)
+
+    def _fail(self, transaction):
+        self.user.on_fault("a timer of " + transaction.request.method)
         return False
+
+    def _take(self, received):
+        try:
+            if received.status:
+                self._take_response(received)
+            else:
+                self._take_request(received)
+        except Exception as error:
+            self.user.on_fault(error)
 
     def _take_response(self, response):
         branch = header.param(response.get("via"), "branch") or ""

@@ -2,10 +2,14 @@
 
 
 class Plan:
-    """`clock` has ticks_ms, ticks_add and ticks_diff. Nothing may be more than 3 days off."""
+    """`clock` has ticks_ms, ticks_add and ticks_diff. Nothing may be more than 3 days off.
 
-    def __init__(self, clock):
+    `on_fault(error)`, if given, hears what is raised by something that is done.
+    """
+
+    def __init__(self, clock, on_fault=None):
         self._clock = clock
+        self.on_fault = on_fault
         self._entries = []
 
     def after(self, ms, what):
@@ -28,6 +32,14 @@ class Plan:
         at = 0
         while at < len(self._entries):
             if self._clock.ticks_diff(now, self._entries[at][0]) >= 0:
-                self._entries.pop(at)[1]()
+                self._begin(self._entries.pop(at)[1])
                 return
             at += 1
+
+    def _begin(self, what):
+        try:
+            what()
+        except Exception as error:
+            if not self.on_fault:
+                raise
+            self.on_fault(error)

@@ -68,7 +68,7 @@ class _Section:
     @property
     def event(self):
         for payload in self.formats:
-            if self.names.get(payload) == "telephone-event/8000" and _is_type(payload):
+            if self.names.get(payload) == "telephone-event/8000":
                 return int(payload)
         return None
 
@@ -77,8 +77,7 @@ class _Section:
         for payload in self.formats:
             for codec in _NAMES:
                 if self.names.get(payload, _static(payload)) == _NAMES[codec]:
-                    if _is_type(payload):
-                        yield int(payload), codec
+                    yield int(payload), codec
 
     def refused(self):
         """The m= line of our answer to what we do not do."""
@@ -87,11 +86,6 @@ class _Section:
 
 def _static(payload):
     return _NAMES.get(int(payload)) if payload.isdigit() else None
-
-
-def _is_type(payload):
-    # 7 bits are what RTP has for it.
-    return payload.isdigit() and int(payload) < 128
 
 
 def parse(body):
@@ -134,7 +128,8 @@ def _attribute(section, text):
     if name == "rtpmap":
         payload, _, codec = value.partition(" ")
         codec = codec.strip().lower()
-        section.names[payload] = codec[:-2] if codec.endswith("/1") else codec
+        if payload.isdigit() and int(payload) < 128:  # RTP has 7 bits for it
+            section.names[payload] = codec[:-2] if codec.endswith("/1") else codec
     elif name == "ptime" and value.strip().isdigit():
         section.ptime_ms = min(max(int(value), 10), 100)
     elif name == "rtcp" and value.split()[:1] and value.split()[0].isdigit():

@@ -116,7 +116,10 @@ class Transport:
         # Two functions, since one with a `try` and some locals takes its frame from the heap.
         if self._ready():
             return self._take()
-        return self.tcp.receive(self) if self.tcp else None
+        try:
+            return self.tcp.receive(self) if self.tcp else None
+        except MemoryError:
+            return None
 
     def _take(self):
         try:
@@ -146,7 +149,7 @@ class Transport:
             self.dropped += 1
             self._refuse(bad, source)
             return None
-        except (ValueError, IndexError, OSError, MemoryError):
+        except Exception:
             self.dropped += 1
             return None
         self.received += 1
