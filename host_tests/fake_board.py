@@ -13,7 +13,6 @@ import tty
 from pathlib import Path
 
 HERE = Path(__file__).parent / "device/fake_board"
-_RESET = 77
 
 
 class FakeBoard:
@@ -63,6 +62,7 @@ class FakeBoard:
     def power(self, cause=1):
         """Switch it on; or off and on."""
         self.off()
+        self._on = threading.Event()
         self.boots += 1
         env = {"MICROPYPATH": f"{HERE}:.frozen", "RESET_CAUSE": str(cause)}
         self._process = subprocess.Popen(
@@ -74,7 +74,6 @@ class FakeBoard:
             stderr=subprocess.STDOUT,
             bufsize=0,
         )
-        self._on = threading.Event()
         threading.Thread(target=self._talk, args=(self._process,), daemon=True).start()
         self._on.wait(30)  # before, a Ctrl-C would be its end
 
@@ -102,8 +101,10 @@ class FakeBoard:
                     os.write(self._line, data)
             except OSError:
                 pass
-        if process.wait() == _RESET and self._process is process and self._open:
-            self.power(5)
+        # machine.reset kills it. The unix port dies of a Ctrl-C in the middle of a collection.
+        cause = 5 if process.wait() == -signal.SIGKILL else 1
+        if self._process is process and self._open:
+            self.power(cause)
 
     def _accept(self):
         while self._open:
@@ -135,7 +136,7 @@ class FakeBoard:
                 self._pull()
                 return
             process = self._process
-            if not process:
+            if not process or not self._on.is_set():  # as it starts it hears nothing
                 continue
             for part in data.replace(b"\x03", b"\0\x03\0").split(b"\0"):
                 if part == b"\x03":

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import threading
 
 import pytest
 from conftest import ROOT
@@ -83,9 +84,8 @@ def test_a_blank_board(pty_board):
     assert on_device(board)["slot"] == b"b a 2"
 
 
-def install(board, version):
+def install(board, new):
     """A release in slot a, without the cable."""
-    new = made(version)
     files = {f"a/{path}": data for path, data in new.files.items()} | release.root_files()
     files |= {"a/release.txt": new.manifest, "slot": b"a"}
     files["board.json"] = deploy.on_device(boards.load("WT32_ETH01"))
@@ -183,6 +183,65 @@ def run(board, version):
         board.said = b""
         to.reset()
     assert boots(board) == version
+
+
+def starts(board, boots_before):
+    """It runs again, by itself."""
+    until(lambda: board.boots > boots_before and b"why=boot" in board.said, lambda: board.said, 60)
+    board.said = b""
+
+
+def test_what_was_stopped_starts_again(pty_board, monkeypatch):
+    """After each look, each change and each refusal: nobody stays at the prompt."""
+    board = pty_board
+    monkeypatch.setattr(release, "build", lambda chip, version="0.1.0": small(version))
+    uhep("deploy", "--port", board.url, "--wait", 0)
+    starts(board, 1)
+    uhep("secrets", "set", "hep_key", "--port", board.url, "--value", "sesame")
+    starts(board, 2)
+    uhep("secrets", "list", "--port", board.url)
+    starts(board, 3)
+    with pytest.raises(cable.CableError), cable.Cable(board.url) as to:
+        to.run("1/0")
+    starts(board, 4)
+    with pytest.raises(KeyboardInterrupt), cable.Cable(board.url) as to:
+        to._to.exec_raw_no_follow("while True:\n pass")
+        raise KeyboardInterrupt
+    starts(board, 5)
+    monkeypatch.setattr(cable, "_TOOLS", "raise MemoryError")
+    said = uhep("deploy", "--port", board.url, status=1)
+    assert "on the device: MemoryError" in said
+    starts(board, 6)
+    # What can be known before does not stop it at all.
+    for args in (
+        ("--version", "banana"),
+        ("--version", ""),
+        ("--board", "none"),
+        ("--set", "name=1", "--set", "talk=1"),
+    ):
+        uhep("deploy", "--port", board.url, *args, status=1)
+    assert board.boots == 7
+
+
+def test_a_device_that_is_just_starting(micropython, tmp_path, monkeypatch):
+    """It hears nothing for a moment: it is asked again, and answers once."""
+    board = FakeBoard(micropython, tmp_path, tcp=True)
+    monkeypatch.setattr(cable, "_PROMPT_S", 2.0)
+    until(lambda: b">>> " in board.said, lambda: board.said, 60)
+    board._on.clear()
+
+    def hear():
+        until(lambda: board.came >= 4, lambda: board.came, 60)  # Ctrl-C, Ctrl-A
+        board._on.set()
+
+    late = threading.Thread(target=hear)
+    late.start()
+    try:
+        with cable.Cable(board.url) as to:
+            assert to.ask("print(1)") == 1 and to.ask("print(2)") == 2
+    finally:
+        late.join()
+        board.close()
 
 
 @pytest.mark.parametrize("cut", [False, True])
@@ -287,6 +346,29 @@ def test_what_does_not_arrive_as_it_was_sent(pty_board):
 
 
 @pytest.mark.parametrize(
+    "board, machine, fits",
+    [
+        ("WT32_ETH01", "Generic ESP32 module with ESP32", True),
+        ("M5STACK_ATOM_ECHO", "M5 Stack ATOM with ESP32-PICO-D4", True),
+        ("LILYGO_T_ETH_LITE_S3", "Generic ESP32S3 module with ESP32S3", True),
+        ("LILYGO_T_ETH_LITE_S3", "Board with ESP32-S3-FN8", True),
+        ("ESP32_C3_DEVKIT", "ESP32C3 module with ESP32C3", True),
+        ("WT32_ETH01", "linux [GCC 12.2.0] version", True),
+        ("LILYGO_T_ETH_LITE_S3", "Generic ESP32 module with ESP32", False),
+        ("WT32_ETH01", "Generic ESP32S3 module with ESP32S3", False),
+        ("WT32_ETH01", "ESP32C3 module with ESP32C3", False),
+    ],
+)
+def test_the_board_is_of_the_chip(board, machine, fits):
+    described = boards.load(board)
+    if fits:
+        deploy.check_chip({"machine": machine}, described)
+    else:
+        with pytest.raises(deploy.DeployError, match=f"{board} has an esp32.*: {machine}"):
+            deploy.check_chip({"machine": machine}, described)
+
+
+@pytest.mark.parametrize(
     "told, said",
     [
         ({"version": (1, 25, 0)}, "has MicroPython 1.25.0; uhep needs 1.26 or newer"),
@@ -317,7 +399,7 @@ def test_no_device(monkeypatch):
 
 def test_a_device_that_does_not_report(pty_board, monkeypatch):
     """Its last lines are shown."""
-    install(pty_board, "0.1.0")
+    install(pty_board, made("0.1.0"))
     (pty_board.root / "main.py").write_text("")
     start = b"print('what is this?')\nraise ValueError('broken')\n"
     broken = release.Release("0.1.0", "x64", {"start.py": start, "crash.py": b""})
@@ -351,7 +433,7 @@ def test_a_log_ends(pty_board):
 def test_secrets(board, tmp_path):
     """They go to NVS, and are in no file, no output and no log."""
     nvs = board.root.parent / "nvs-uhep.json"
-    install(board, "0.1.0")
+    install(board, small("0.1.0"))
     said = uhep("secrets", "set", "hep_key", "--port", board.url, input="sesame\nsesame\n")
     assert "hep_key is in the device's NVS" in said
     uhep("secrets", "set", "wifi_key", "--port", board.url, env={"UHEP_SECRET": "pass word 12"})
@@ -365,6 +447,7 @@ def test_secrets(board, tmp_path):
     ]
     uhep("secrets", "forget", "wifi_key", "--port", board.url)
     assert json.loads(nvs.read_text()) == {"hep_key": "sesame"}
+    install(board, made("0.1.0"))
     said += uhep("deploy", "--port", board.url, *configured())
     until(lambda: b"why=boot" in board.said, lambda: board.said, 60)
     for octets in (said.encode(), board.said, *on_device(board).values()):

@@ -1,7 +1,9 @@
 """A device at the end of a cable: its prompt, its files, its log. Any pyserial URL will do."""
 
 import ast
+import contextlib
 import hashlib
+import io
 import os
 import struct
 import time
@@ -16,6 +18,8 @@ from serial.tools import list_ports
 _BAUD = 115200
 _READ_S = 5.0
 _PROMPT_S = 10.0
+_TRIES = 4  # in that time: a device that is starting hears nothing
+_SETTLE_S = 0.1
 # USB chips of boards: CP210x, CH340 and CH9102, FTDI, and the ESP32-S3's and C3's own.
 _USB = {0x10C4, 0x1A86, 0x0403, 0x303A}
 _CHUNK = 1024
@@ -71,7 +75,7 @@ def check_port(url: str) -> None:
 class Cable:
     """The raw REPL of a device, as a context manager. What runs is stopped (Ctrl-C).
 
-    All methods raise CableError.
+    At its end the device starts again, whatever has happened. All methods raise CableError.
     """
 
     def __init__(self, url: str):
@@ -81,10 +85,11 @@ class Cable:
             self._to = SerialTransport(url, _BAUD, timeout=_READ_S)
         except (TransportError, serial.SerialException, OSError, ValueError) as error:
             raise CableError(f"{url}: {error}") from None
+        self._stopped = False  # and not started again
 
     def __enter__(self) -> "Cable":
         try:
-            self._to.enter_raw_repl(soft_reset=False, timeout_overall=_PROMPT_S)
+            self._prompt()
             self.run(_TOOLS)
         except _GONE as error:
             self.close()
@@ -92,10 +97,35 @@ class Cable:
                 f"{self.url}: no prompt of MicroPython ({error}). Is it this port, and is the "
                 "board on?"
             ) from None
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if self._stopped:
+            try:
+                self._prompt()  # it may be in the middle of something
+                self.reset()
+                time.sleep(_SETTLE_S)  # a Ctrl-C of the next one that comes would be too early
+            except (CableError, *_GONE):
+                pass  # it is gone
         self.close()
+
+    def _prompt(self) -> None:
+        self._stopped = True
+        for left in reversed(range(_TRIES)):
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what came
+                    self._to.enter_raw_repl(soft_reset=False, timeout_overall=_PROMPT_S / _TRIES)
+                break
+            except TransportError:
+                if not left:
+                    raise
+        # If it was only late there is more to come of the earlier ones: one prompt is to be left.
+        time.sleep(_SETTLE_S)
+        self._to.serial.reset_input_buffer()
+        self._to.serial.write(b"\r\x01")
 
     def close(self) -> None:
         try:
@@ -145,6 +175,7 @@ class Cable:
             self._to.exec_raw_no_follow("import machine\nmachine.reset()")
         except _GONE as error:
             raise CableError(f"{self.url}: it can not be reset ({error})") from None
+        self._stopped = False
 
     def lines(self, seconds: float | None) -> Iterator[str]:
         """The device's log, a line at a time, for so long. A port that goes is opened again."""

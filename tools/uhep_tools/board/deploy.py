@@ -4,6 +4,7 @@ Into the slot that does not run; if what runs is on trial, over that: the other 
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,15 @@ def look(cable: Cable) -> dict[str, Any]:
     if told["arch"] not in release.ARCHES.values():
         raise DeployError(f"there is no machine code for {told['machine']}")
     return told
+
+
+def check_chip(told: dict[str, Any], board: dict[str, Any]) -> None:
+    """Raises DeployError for a board whose chip is not the device's, where it tells an ESP32."""
+    has = re.search(r" with ESP32-?([A-Z]\d)?", told["machine"])
+    if has and board["chip"] != "esp32" + (has[1] or "").lower():
+        raise DeployError(
+            f"{board['id']} has an {board['chip']}, but the device is: {told['machine']}"
+        )
 
 
 def steps(

@@ -62,10 +62,15 @@ def root_files() -> dict[str, bytes]:
     return {name: (ROOT / "firmware" / name).read_bytes() for name in _ROOT_FILES}
 
 
-def build(chip: str, version: str = __version__) -> Release:
-    """Compile all modules for a chip. Raises ReleaseError."""
+def check_version(version: str) -> None:
+    """Raises ReleaseError."""
     if not re.fullmatch(r"\d{1,4}\.\d{1,4}\.\d{1,4}", version):
         raise ReleaseError(f"{version!r} is no version; 0.1.0 would be one")
+
+
+def build(chip: str, version: str = __version__) -> Release:
+    """Compile all modules for a chip. Raises ReleaseError."""
+    check_version(version)
     if chip not in ARCHES:
         raise ReleaseError(f"there is no machine code for {chip}; for: {', '.join(ARCHES)}")
     files = {

@@ -42,16 +42,20 @@ def command(
     from uhep_tools.board import boards, release
     from uhep_tools.board import settings as configuration
     from uhep_tools.board.cable import Cable, CableError, find_port
-    from uhep_tools.board.deploy import DeployError, deploy, look, steps
+    from uhep_tools.board.deploy import DeployError, check_chip, deploy, look, steps
 
     console = Console(highlight=False, soft_wrap=True)
     try:
         described = boards.load(board) if board else None
         files = _settings(configuration, device, hep, settings or [], personality)
+        if version is not None:
+            release.check_version(version)
         with Cable(port or find_port()) as cable:
             told = look(cable)
+            if described:
+                check_chip(told, described)
             chip = next(chip for chip, arch in release.ARCHES.items() if arch == told["arch"])
-            made = release.build(chip, *([version] if version else []))
+            made = release.build(chip, *([version] if version is not None else []))
             slot, todo = steps(told, made, described, files)
             console.print(f"{told['machine']}: {len(todo)} files differ")
             with Progress(
@@ -71,8 +75,8 @@ def command(
                 f"slot {done.slot}: {done.sent} files sent ({done.octets:,} octets), "
                 f"{done.copied} copied on the device, {done.kept} were there"
             )
+            cable.reset()
             if wait_s:
-                cable.reset()
                 _await(console, cable.lines(wait_s), made.version, wait_s)
     except (
         boards.BoardError,

@@ -26,7 +26,7 @@ def set_(
         ),
     ] = None,
 ) -> None:
-    """Put a secret into NVS. The device takes it at its next start."""
+    """Put a secret into NVS; the device starts again, with it."""
     from uhep_tools.board.settings import SECRETS
 
     _known(name)
