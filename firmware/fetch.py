@@ -34,7 +34,7 @@ class Fetch:
 
     def poll(self):
         """One step."""
-        if self._ticks.ticks_diff(self._ticks.ticks_ms(), self._heard) >= _PATIENCE_MS:
+        if not 0 <= self._ticks.ticks_diff(self._ticks.ticks_ms(), self._heard) < _PATIENCE_MS:
             raise FetchError("nothing came for %d s" % (_PATIENCE_MS // 1000))
         if not self._sock:
             self._open()

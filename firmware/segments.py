@@ -11,6 +11,7 @@ _RST = const(4)
 _AHEAD = const(8)  # segments that may wait for one that is missing
 _FAR = const(1 << 20)  # octets: further ahead is another stream
 _GAP_MS = const(1000)
+_DEAD_MS = const(86400000)  # of silence: its end was not seen; ticks do not tell longer ones
 
 
 class Segments:
@@ -19,7 +20,8 @@ class Segments:
     sink(side, buf, n) hears of a message; `side.key` is what its segments were given with.
     What comes twice is passed over, what comes too early waits, at most 8 segments and 1 s;
     then the missing ones are given up (counted in `gaps`) and the next start line is looked
-    for. A new direction takes the place of the one that has been silent for longest.
+    for. A new direction takes the place of the one that has been silent for longest; a day of
+    silence is the end of one.
 
     Memory: for each direction a Framer and what waits, at most `octets` of it.
     """
@@ -56,8 +58,11 @@ class Segments:
 
     def poll(self):
         """Gives up what is missing for too long, and gives away what does not go on."""
-        for side in self._table:
+        now = self.clock.ticks_ms()
+        for side in list(self._table):
             side.poll()
+            if self.clock.ticks_diff(now, side.since) > _DEAD_MS:
+                self._end(side)
 
     def _find(self, key):
         for side in self._table:

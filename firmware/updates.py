@@ -43,9 +43,9 @@ class Updates:
         if self.ready:
             return ""
         if not self._fetch:
-            if self._ticks.ticks_diff(self._ticks.ticks_ms(), self._due) >= 0:
-                return self._begin()
-            return ""
+            late_ms = self._ticks.ticks_diff(self._ticks.ticks_ms(), self._due)
+            # Ticks wrap: without a network for days, what seems to be far away was long ago.
+            return "" if -2 * self._every_ms <= late_ms < 0 else self._begin()
         try:
             return self._step()
         except NotNewer:

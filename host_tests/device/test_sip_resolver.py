@@ -114,6 +114,22 @@ def test_what_is_known_is_kept_as_long_as_it_says():
     assert len(zone.asked) == asked * 2
 
 
+def test_what_was_known_days_ago():
+    # Nobody asked meanwhile, and ticks wrap after 12 days.
+    for days in (5, 7, 10, 13):
+        zone = Zone(dict(SERVERS))
+        zone.find("plain.example")
+        raises(OSError, zone.find, "new.example")
+        zone.silent = True
+        assert zone.resolver.find("slow.example", 5060, "udp") is None
+        zone.serve()
+        zone.clock.pass_ms(days * 86400000)
+        zone.silent = False
+        for name in ("plain.example", "new.example", "slow.example"):
+            zone.records[(1, name)] = [a("192.0.2.99")]
+            assert zone.find(name, None if name[0] == "p" else 5060) == ("192.0.2.99", 5060), days
+
+
 def test_lost_question_is_asked_again():
     zone = Zone(SERVERS)
     lost = []

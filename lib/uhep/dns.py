@@ -99,7 +99,7 @@ class Resolver:
         self._sock.send(self._question)
 
     def _patience(self):
-        if ticks_diff(self._ticks(), self._asked) >= _AGAIN_MS:
+        if not 0 <= ticks_diff(self._ticks(), self._asked) < _AGAIN_MS:
             if self._tries == _TRIES:
                 raise OSError("the DNS server does not answer")
             self._send()

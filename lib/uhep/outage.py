@@ -115,7 +115,7 @@ class Outage:
     def _replay(self):
         s = self.spool
         if not self._left:
-            if ticks_diff(ticks_ms(), self._due) < 0:
+            if -self._gap_ms <= ticks_diff(ticks_ms(), self._due) < 0:
                 return
             self._left = s.ready()
             self._at = s.at

@@ -121,7 +121,12 @@ class Status:
         now = self._ticks()
         self._due = ticks_add(now, _LEAST_MS)
         ms = ticks_diff(now, self._told)
-        if not self._agent._out[2] or self._why != b"start" and ms < _LEAST_MS:
+        if not self._agent._out[2]:
+            if ms > _LEAST_MS:  # ticks wrap, and an outage may be longer
+                self._age(ms - _LEAST_MS)
+                self._told = ticks_add(now, -_LEAST_MS)
+            return
+        if self._why != b"start" and ms < _LEAST_MS:
             return
         if not self._why:
             self._why = self._reason(now)
@@ -145,10 +150,13 @@ class Status:
         # With several collectors, one may fail while another is in use.
         return b"failure" if self._failure else None
 
-    def _tell(self, now, ms):
+    def _age(self, ms):
         self._up_ms += ms
         self._up_s += self._up_ms // 1000
         self._up_ms %= 1000
+
+    def _tell(self, now, ms):
+        self._age(ms)
         self._told = now
         line = self._line
         self._write(line)

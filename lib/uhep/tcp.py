@@ -71,10 +71,14 @@ class TcpLink(UdpLink):
             self._begun = self._ticks()
             self._connect(self._socket())
         if self._poll and not self._established():
-            if ticks_diff(self._ticks(), self._begun) > self._stall_ms:
+            if self._over(self._begun, self._stall_ms):
                 raise OSError(errno.ETIMEDOUT)
             return False
         return self._ready()
+
+    def _over(self, since, ms):
+        # Whether more has passed. Ticks wrap: what seems to be still to come was long ago.
+        return not 0 <= ticks_diff(self._ticks(), since) <= ms
 
     def _connect(self, addr):
         import select
@@ -173,7 +177,7 @@ class TcpLink(UdpLink):
     def _halt(self):
         if self._halted is None:
             self._halted = self._ticks()
-        elif ticks_diff(self._ticks(), self._halted) > self._stall_ms:
+        elif self._over(self._halted, self._stall_ms):
             raise OSError(errno.ETIMEDOUT)
 
     def look(self):
@@ -229,7 +233,7 @@ class TcpLink(UdpLink):
         """Close the connection for a time, and count what may not have arrived."""
         if self.write:
             self.unconfirmed += sum(self._frames)
-            if ticks_diff(self._ticks(), self._begun) > _STABLE_MS:
+            if self._over(self._begun, _STABLE_MS):
                 self._wait_ms = 1000
         super().broken(why)
 

@@ -4,7 +4,7 @@
 import sys
 from errno import ECONNRESET, ETIMEDOUT
 
-from uhep.port import const, ticks_diff, ticks_ms
+from uhep.port import const, ticks_ms
 from uhep.tcp import TcpLink
 
 _COUNT = const(3)
@@ -54,7 +54,9 @@ class TlsLink(TcpLink):
             self.shaking = True
             self._begun = self._ticks()
         if not self._shaken():
-            if ticks_diff(self._ticks(), self._begun) > self._stall_ms and self._waiting():
+            if not self._waiting():
+                self._begun = self._ticks()
+            elif self._over(self._begun, self._stall_ms):
                 raise OSError(ETIMEDOUT)
             return False
         self._stream = self._raw

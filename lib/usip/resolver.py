@@ -46,7 +46,7 @@ class Resolver:
             each = _Name(name, host, port, kind)
             self._names = self._names[1 - _NAMES :] + [each]
         now = self._clock.ticks_ms()
-        if each.until is not None and self._clock.ticks_diff(now, each.until) >= 0:
+        if each.until is not None and not self._to_come(now, each.until, _MOST_S * 1000):
             each.begin()
         if each.until is None:
             self._go_on(each, now)
@@ -76,13 +76,17 @@ class Resolver:
             each.take(answer)
             if each.todo is None:
                 self._settle(each, each.seconds)
-        elif self._clock.ticks_diff(now, each.again) >= 0:
+        elif not self._to_come(now, each.again, _AGAIN_MS):
             each.tries += 1
             if each.tries == _TRIES:
                 each.end()
                 self._settle(each, _FAILED_S)
             else:
                 each.send(now, self._clock)
+
+    def _to_come(self, now, then, most_ms):
+        # Ticks wrap: what seems to be further away was long ago.
+        return -most_ms <= self._clock.ticks_diff(now, then) < 0
 
     def _settle(self, each, seconds):
         if not each.found:
