@@ -77,6 +77,9 @@ class Talk:
     def ticks_ms(self):
         return self.turns
 
+    def ticks_us(self):
+        return 1000 * self.turns
+
     def ticks_add(self, a, b):
         return a + b
 
