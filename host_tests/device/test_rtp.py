@@ -328,6 +328,26 @@ def test_a_digit_is_heard_once():
     assert ends.digits == ["#"]
 
 
+def test_a_digit_in_packets_with_more_around_it():
+    for first, around in ((0x90, b"\xbe\xde\0\1abcd"), (0x81, b"csrc"), (0x91, b"csrc\0\0\0\0")):
+        ends = Ends()
+        ends.start()
+        sent = [event(1 + at, 5, 160 * (at + 1), 1000) for at in range(4)]
+        for data in sent + [event(5, 5, 640, 1000, 1)]:
+            ends.near.waiting.append(
+                (bytes([first]) + data[1:12] + around + data[12:], ends.far.address)
+            )
+            ends.stream.poll()
+        assert ends.digits == ["5"], first
+    # Its padding is no payload.
+    short = event(1, 5, 160, 1000)[:12] + b"\5\0\0\3"
+    ends = Ends()
+    ends.start()
+    ends.near.waiting.append((b"\xa0" + short[1:], ends.far.address))
+    ends.stream.poll()
+    assert ends.digits == []
+
+
 def test_digits_are_sent_as_events():
     ends = Ends()
     assert ends.stream.dial("1") is False

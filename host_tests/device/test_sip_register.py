@@ -422,6 +422,44 @@ def test_unregister():
     assert registration.state == "off" and registrar.log[-1].endswith(": off")
 
 
+def test_unregister_before_the_first_answer():
+    registrar = Registrar()
+    registrar.silent = True
+    registration = registrar.register()
+    registrar.phone.poll()
+    first = [data for _, to, data in registrar.network.log if to == SERVER][0]
+    registration.stop()
+    registrar.silent = False
+    registrar.take(parse.parse(first), registrar.phone.sock.address)  # 401
+    registrar.run(1000)
+    assert registration.state == "off" and len(registrar.got) == 1
+
+    registrar = Registrar()
+    registrar.silent = True
+    registration = registrar.register()
+    first = [data for _, to, data in registrar.network.log if to == SERVER][0]
+    registration.stop()
+    registrar.silent = registrar.asks = False
+    registrar.take(parse.parse(first), registrar.phone.sock.address)  # 200: it knows us now
+    registrar.run(1000)
+    assert [each.number("expires") for each in registrar.got] == [60, 0]
+    assert registration.state == "off"
+
+
+def test_challenge_to_what_a_newer_request_has_replaced():
+    registrar = Registrar()
+    registrar.silent = True
+    registration = registrar.register()
+    first = [data for _, to, data in registrar.network.log if to == SERVER][0]
+    registration.start()
+    registrar.silent = False
+    registrar.run(100)
+    assert registration.state == "registered" and len(registrar.got) == 2
+    registrar.take(parse.parse(first), registrar.phone.sock.address)
+    registrar.run(100)
+    assert len(registrar.got) == 3
+
+
 def test_network_change():
     registrar = Registrar()
     registration = registrar.register()

@@ -280,6 +280,36 @@ def test_transfer_that_comes_to_nothing():
     assert trio.bob.agent.calls == [] == trio.alice.agent.calls
 
 
+def test_transfer_of_a_call_that_is_on_hold():
+    """By the end that is held: the new call is as the old one, and can be resumed."""
+    trio = Trio()
+    (call,) = trio.bob.agent.calls
+    call.hold()
+    trio.run(100)
+    trio.first.transfer(trio.carol.uri)
+    trio.run(3000)
+    (call,) = trio.bob.agent.calls
+    assert call.state == "talking" and call.holding and trio.carol.calls[0].held
+    call.resume()
+    trio.run(100)
+    assert not call.holding and not trio.carol.calls[0].held
+    assert call.media.stream.agreed.sends
+
+    trio = Trio()
+    (call,) = trio.bob.agent.calls
+    call.hold()
+    trio.run(100)
+    trio.carol.answers = False
+    trio.first.transfer(trio.carol.uri)
+    trio.run(1000)
+    trio.carol.agent.calls[0].hang_up(486)
+    trio.run(1000)
+    assert call.holding and call.media.hold and trio.first.held
+    trio.first.offer()  # nor does an offer of the peer's undo it
+    trio.run(100)
+    assert trio.first.held and not call.media.stream.agreed.sends
+
+
 def test_caller_hangs_up_while_the_transfer_goes_on():
     trio = Trio()
     trio.carol.answers = False

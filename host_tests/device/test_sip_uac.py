@@ -159,6 +159,84 @@ def test_early_media_that_ends_in_nothing():
     assert call.state == "ended" and call.media.stream.peer is None
 
 
+def challenge(server, request, nonce, status=401, tag="s"):
+    name = "www_authenticate" if status == 401 else "proxy_authenticate"
+    value = 'Digest realm="r", nonce="%s", qop="auth"' % nonce
+    return server.answer(request, status, tag, **{name: value})
+
+
+def test_challenge_after_it_has_rung():
+    """Of a proxy that forwards first and asks then, or of another one behind it."""
+    for early in (180, 183):
+        server = Server()
+        server.agent.account = Account("201", "192.0.2.5", "secret")
+        call = server.call()
+        server.answer(server.invite, early, "a", SDP if early == 183 else b"")
+        ack, invite = challenge(server, server.invite, "n", 407, "b")
+        assert ack.method == "ACK" and invite.get("to") == "<sip:x@192.0.2.5>"
+        server.answer(invite, 180, "c")
+        assert kinds(server.answer(invite, 200, "c", SDP)) == ["ACK"]
+        assert call.state == "talking" and server.phone.states.count("ringing") == 1
+        call.hang_up()
+        assert kinds(server.run()) == ["BYE"]
+
+
+def test_too_small_an_interval_after_it_has_rung():
+    server = Server()
+    server.agent.session_s = 100
+    call = server.call()
+    server.answer(server.invite, 183, "a", SDP, record_route="<sip:192.0.2.5:5099;lr>")
+    ack, invite = server.answer(server.invite, 422, "a", min_se="600")
+    assert invite.get("to") == "<sip:x@192.0.2.5>" and invite.uri == "sip:x@192.0.2.5"
+    assert invite.all("route") == []
+    server.answer(invite, 200, "a", SDP)
+    assert call.state == "talking"
+
+
+def test_challenge_that_crosses_the_cancel():
+    server = Server()
+    server.agent.account = Account("201", "192.0.2.5", "secret")
+    call = server.call()
+    server.answer(server.invite, 100)
+    call.hang_up()
+    assert kinds(server.run()) == ["CANCEL"]
+    assert kinds(challenge(server, server.invite, "n")) == ["ACK"]
+    assert call.state == "ended"
+
+
+def test_requests_that_are_challenged_together():
+    """Each counts by what it carried itself. With one nonce for all, and one for each."""
+    for nonces in ("nnn", "abc"):
+        server = Server()
+        server.agent.account = Account("201", "192.0.2.5", "secret")
+        call = server.call()
+        server.answer(server.invite, 200, "s", SDP)
+        for digit in "123":
+            call.send_dtmf(digit)
+        infos = server.run()
+        again = []
+        for nonce, info in zip(nonces, infos):
+            again += challenge(server, info, nonce)
+        assert [each.body for each in again] == [each.body for each in infos]
+        fields = [each.get("authorization") for each in again]
+        used = [
+            (header.param("x;" + f.replace(", ", ";"), "nonce"), f[f.find("nc=") :][:11])
+            for f in fields
+        ]
+        count = 1
+        for at, nonce in enumerate(nonces):
+            assert used[at] == ('"%s"' % nonce, "nc=%08d" % count), used
+            count += nonces == "nnn"
+        for info in again:  # a wrong password: not one of them loops
+            for _ in range(9):
+                last = challenge(server, info, "z%d" % info.seq)
+                if not last:
+                    break
+                info = last[0]
+            assert not last
+        assert call.state == "talking"
+
+
 def test_strict_router():
     server = Server()
     call = server.call()
@@ -187,6 +265,20 @@ def test_session_timer_that_the_peer_refreshes():
     assert call.state == "talking"
     # 100 s, less a third of it but 32 s at most, and nothing has come:
     assert kinds(server.run(9000))[0] == "BYE" and call.status == 408
+
+
+def test_session_timer_that_the_peer_turns_off():
+    """RFC 4028 7.2: a 2xx without one ends it, whoever asked, and nobody refreshes."""
+    for who in ("uas", "uac"):
+        server = Server()
+        server.agent.session_s = 1800
+        call = server.call()
+        server.answer(server.invite, 200, "s", SDP, session_expires="100;refresher=" + who)
+        server.agent.session_s = 0
+        (ok,) = server.request("INVITE", 1, "i", SDP, supported="timer")
+        assert ok.status == 200 and ok.get("session-expires") == ""
+        server.request("ACK", 1, "a")
+        assert server.run(100000) == [] and call.state == "talking"
 
 
 def test_session_timer_that_we_refresh():
@@ -326,6 +418,40 @@ def test_digits_that_the_peer_wants_in_rtp():
     agreed = call.media.stream.agreed
     assert (agreed.payload, agreed.codec, agreed.event) == (96, 8, 97)
     assert agreed.ptime_ms == 30 and agreed.rtcp_port == 9001
+
+
+def transferring():
+    server = Server()
+    call = server.call()
+    server.answer(server.invite, 200, "s", SDP)
+    call.transfer("sip:z@192.0.2.5")
+    (refer,) = server.run()
+    server.answer(refer, 202)
+    server.phone.events.clear()
+    return server, call
+
+
+def test_hold_while_a_transfer_goes_on_comes_when_that_has_failed():
+    server, call = transferring()
+    call.hold()
+    assert server.run() == []
+    fields = {"event": "refer", "subscription_state": "terminated;reason=noresource"}
+    answers = server.request("NOTIFY", 1, "n", b"SIP/2.0 503 Away\r\n", **fields)
+    assert kinds(answers) == [200, "INVITE"] and b"a=sendonly" in answers[1].body
+    assert server.phone.events == [("transfer", 503)]
+
+
+def test_transfer_of_which_no_more_is_heard():
+    for body in (b"SIP/2.0 100 Trying\r\n", b""):
+        server, call = transferring()
+        fields = {"event": "refer", "subscription_state": "Terminated;reason=timeout"}
+        assert kinds(server.request("NOTIFY", 1, "n", body, **fields)) == [200]
+        assert server.phone.events == [("transfer", 408)] and call.state == "talking"
+        call.hold()
+        assert kinds(server.run()) == ["INVITE"]
+    server, call = transferring()
+    fields["subscription_state"] = "active"
+    assert kinds(server.request("NOTIFY", 1, "n", b"", **fields)) == [400]
 
 
 def test_publish():

@@ -12,6 +12,7 @@ from usip import header, message, net
 
 _MAX_TRIES = const(4)  # of one request: two proxies, a stale nonce, one to spare
 _MAX_REALMS = const(3)
+_FIRST = const("00000001")  # the count of a nonce's first use
 
 
 def _hash(algorithm):
@@ -113,28 +114,45 @@ def _of(known, challenge):
     return None
 
 
+def _field(challenge):
+    return "proxy-authorization" if challenge.proxy else "authorization"
+
+
+def _carried(request, challenge):
+    """The parameters of the credentials that a request had for a realm, or None."""
+    for value in request.all(_field(challenge)):
+        for params in _parse(value):
+            if params.get("realm") == challenge.realm:
+                return params
+    return None
+
+
 def attach(request, user, password):
     """Gives a request the credentials that its dialog is known to need."""
     for challenge in request.dialog.challenges:
-        field = "proxy-authorization" if challenge.proxy else "authorization"
-        request.add(field, challenge.credentials(request, user, password))
+        request.add(_field(challenge), challenge.credentials(request, user, password))
 
 
 def again(request, response, user, password):
     """A request to send after a 401 or 407 to `request`; None if that would be no use.
 
     That is: credentials made of a nonce that had just come were not good enough, which means
-    a wrong user or password, or we are asked for something we do not have.
+    a wrong user or password, or we are asked for something we do not have. What counts is what
+    this request carried: others of its dialog may have learnt a nonce meanwhile.
     """
     dialog = request.dialog
     wanted = challenges(response)
     if not dialog or not wanted or request.tries >= _MAX_TRIES:
         return None
     for challenge in wanted:
-        used = _of(dialog.challenges, challenge)
-        if used and not challenge.stale:
-            if used.count == 1 or used.nonce == challenge.nonce:
+        carried = _carried(request, challenge)
+        if carried and not challenge.stale:
+            fresh = request.tries and carried.get("nc", _FIRST) == _FIRST
+            if fresh or carried.get("nonce") == challenge.nonce:
                 return None
+        used = _of(dialog.challenges, challenge)
+        if used and used.nonce == challenge.nonce:
+            continue  # its count goes on
         if used:
             dialog.challenges.remove(used)
         dialog.challenges = dialog.challenges[1 - _MAX_REALMS :] + [challenge]

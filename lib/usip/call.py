@@ -86,7 +86,8 @@ class Call(Session):
             self.agent.reply_common(server)
 
     def on_sent(self, client):
-        if client.request.method == "INVITE" and self.state in (None, CALLING):
+        # Again with credentials, perhaps after a 1xx: from another hop, or another phone.
+        if client.request.method == "INVITE" and self.state in (None, CALLING, RINGING):
             self.invite = client
         else:
             super().on_sent(client)

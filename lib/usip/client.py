@@ -29,6 +29,7 @@ class Client(Transaction):
         self.user = user
         self._failure = 408  # what the user is told if it ends without a final response
         self._cancel = False
+        self.given_up = False  # nobody waits for more than its end
         self._datagram = None  # the way that a request too large for it may still go
 
     def start(self):
@@ -50,7 +51,7 @@ class Client(Transaction):
         return super().poll(now)
 
     def _locate(self):
-        if self._failure == 503:
+        if self._failure != 408:
             return
         address = self._layer.next_hop(self.request)
         if address is False:
@@ -80,15 +81,13 @@ class Client(Transaction):
         self._interval = 0
         self._end_in(0)
 
-    @property
-    def given_up(self):
-        """It was cancelled: nobody waits for more than its end."""
-        return self._cancel or self._failure == 487
-
     def cancel(self):
         """Gives an INVITE up: CANCEL goes out, if need be after the first 1xx (9.1)."""
-        self._cancel = True
-        if self._state == _PROCEEDING:
+        self._cancel = self.given_up = True
+        if self.address is None:  # nor did the INVITE
+            self._failure = 487
+            self._end_in(0)
+        elif self._state == _PROCEEDING:
             self._send_cancel()
 
     def _send_cancel(self):

@@ -101,6 +101,7 @@ class Media:
     def restore(self, agreed):
         """The stream runs again by what was agreed before."""
         self.agreed = agreed
+        self.hold = agreed.holding
         self._peer = self._resolve(agreed.host, agreed.port)
         self.start()
 

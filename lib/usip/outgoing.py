@@ -21,6 +21,7 @@ class Outgoing(Call):
         self._acks = {}  # by To tag: what answers each 2xx
         self._targets = [peer]
         self._to = dialog.remote
+        self._routes = dialog.routes
         self._early = None  # the To tag whose description the media runs by
 
     def start(self):
@@ -66,6 +67,7 @@ class Outgoing(Call):
         elif status < 400 and self._redirect(response):
             self._invite()
         elif status == 422 and self._timer().learn(response):
+            self._again_to(self._targets.pop())
             self._invite()
         else:
             self._enter(ENDED, response.reason, status)
@@ -106,13 +108,12 @@ class Outgoing(Call):
         return True
 
     def _again_to(self, uri):
+        # What a 1xx has made of the dialog is no more.
         self._targets.append(uri)
         dialog = self.dialog
-        dialog.remote, dialog.target = self._to, uri
-        account = self.agent.account
-        dialog.routes = account.routes if account else ()
+        dialog.remote, dialog.target, dialog.routes = self._to, uri, self._routes
         if self.state == RINGING:
-            self._enter(CALLING, "redirected")
+            self._enter(CALLING, "redirected" if len(self._targets) > 1 else "")
 
     def _on_answer(self, client, response):
         tag = header.param(response.get("to"), "tag")

@@ -27,18 +27,22 @@ class Transfer:
             self._end(response.status)
 
     def on_notify(self, server):
-        """The peer says how far it is."""
+        """The peer says how far it is, or that it says no more."""
         status = _status(server.request.body)
+        state = server.request.get("subscription-state").split(";", 1)[0].strip().lower()
+        if status < 200 and state == "terminated":
+            status = 408  # what became of it is not known
         if not status:
             server.reply(400)
             return
         server.reply(200)
+        if status >= 300:
+            self._end(status)
+            return
         self.call.agent.event("transfer", self.call, status)
-        if 200 <= status < 300 and self.call.state == "talking":
+        if status >= 200 and self.call.state == "talking":
             self.call.transfer_of = None
             self.call.give_up("transferred")
-        elif status >= 300:
-            self.call.transfer_of = None
 
     def on_state(self, call):
         """The call may end by itself: the peer hangs up, as its part is done."""
@@ -46,6 +50,7 @@ class Transfer:
     def _end(self, status):
         self.call.transfer_of = None
         self.call.agent.event("transfer", self.call, status)
+        self.call.catch_up()
 
 
 class Transferred:
@@ -62,6 +67,7 @@ class Transferred:
         call.media = Lent()
         self.media.suspend()
         placed = self.placed = call.agent.place(uri, self.media, fields)
+        placed.holding = self.media.hold = call.holding
         placed.transfer_of = self
         call.transfer_of = self
         self._notify(100, "Trying")
@@ -85,6 +91,7 @@ class Transferred:
             if self.call.state == "talking":  # nothing came of it: as before
                 self.call.media = self.media
                 self.media.restore(self._agreed)
+                self.call.catch_up()
         elif placed.state == "ringing":
             self._notify(placed.status, placed.reason)
 

@@ -69,7 +69,8 @@ class Registration:
         if self._was_registered and self.state != LEAVING:
             self._send(0)
         elif not self._was_registered:
-            self._client = None
+            if self._client:
+                self._client.given_up = True
             self._enter(OFF)
 
     def on_lost(self, connection):
@@ -86,6 +87,8 @@ class Registration:
 
     def _send(self, expires_s):
         self.agent.plan.drop(self._due)
+        if self._client:
+            self._client.given_up = True  # nor is a challenge to it answered
         contact = self.agent.contact()
         if self._was_registered and self._contact not in (None, contact):
             self._old_contact = self._contact
@@ -113,6 +116,9 @@ class Registration:
         if self.state == LEAVING:
             self._was_registered = False
             self._enter(OFF, response)
+        elif self.state == OFF:  # taken back before it was known that there is one
+            if status < 300:
+                self._send(0)
         elif status < 300:
             self._on_success(client, response)
         elif status < 400 and self._redirect(response):

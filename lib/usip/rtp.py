@@ -221,6 +221,8 @@ class Stream:
             self.latched = False  # perhaps it comes from elsewhere, too
         seq = data[2] << 8 | data[3]
         kind = data[1] & 0x7F
+        if data[0] != 0x80:  # extensions, padding and CSRC are rare, and cut off
+            data = plain(data)
         if kind == self._event:
             self._event_came(data)
             self.playout.put_quiet(seq)
@@ -233,9 +235,6 @@ class Stream:
         return True
 
     def _sound_came(self, data, seq):
-        # Packets with extensions, padding or CSRC are rare, and cut to size.
-        if data[0] != 0x80:
-            data = plain(data)
         late = self.playout.late
         self.playout.put(data, seq)
         if self.playout.late != late:

@@ -102,6 +102,10 @@ class Session:
             return
         elif not (self.timer and self.timer.refused(client.request, response)):
             self._refused(status)
+        self.catch_up()
+
+    def catch_up(self):
+        """Offers what had to wait."""
         if self._wanted and self.state == "talking":
             self.offer()
 
@@ -145,8 +149,7 @@ class Session:
         if agreed.held != self.held:
             self.held = agreed.held
             self.agent.event("held", self, agreed.held)
-        if self._wanted:
-            self.offer()
+        self.catch_up()
 
     def on_reinvite(self, server):
         """The peer changes the session, or refreshes it, by INVITE or UPDATE."""
@@ -214,6 +217,8 @@ class Session:
             from usip.timer import answer
 
             answer(self, request, response)
+        elif self.timer:  # RFC 4028 7.2: without one in the 2xx there is none from now on
+            self.timer.stop()
 
     def moved(self):
         """We have another address: tells the peer, in signalling and media."""

@@ -67,6 +67,7 @@ class Timer:
         return True
 
     def stop(self):
+        self.interval_s = 0
         self.call.agent.plan.drop(self._due)
 
 
