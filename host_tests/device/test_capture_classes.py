@@ -63,6 +63,33 @@ def test_responses():
     assert scan(response(b"200", b"FOO")) == (15, 200, 2)
 
 
+def test_a_version_in_any_case():  # RFC 3261 7.1
+    for version in (b"SIP", b"sip", b"Sip", b"sIp", b"siP"):
+        line = version + b"/2.0 404 X\r\n"
+        assert scan(line + REST % b"INVITE", mode=STRICT) == (1, 404, 3), line
+        assert scan(line, b"given", mode=STRICT) == (0, 404, 2), line
+        line = b"FOO sip:b@h; lr " + version + b"/2.0\r\n"
+        assert scan(line + REST % b"FOO", mode=STRICT) == (15, 0, 2), line
+    for line in (
+        b"\x13ip/2.0 200 OK\r\n",
+        b"si\x10/2.0 200 OK\r\n",
+        b"sip\x0f2.0 200 OK\r\n",
+        b"sip",
+        b"sib/2.0 200 OK\r\n",
+        b"FOO sip:b@h sip\x0f2.0\r\n",
+        b"FOO sip:b@h siq/2.0\r\n",
+        b"FOO sip:b@h sip\r\n",
+        b"FOO sip:b@h\tsip/2.0\r\n",
+        b"FOO sip:b@h\r\n sip/2.0\r\n",
+        b"FOO: sip:b@h sip/2.0\r\n",
+        b" sip/2.0\r\n",
+    ):
+        a = agent()
+        assert a.capture(a.flow(*FLOW, mode=STRICT), OUT, line, len(line)) is None, line
+        for n in range(len(line)):  # an end anywhere
+            a.capture(a.flow(*FLOW, mode=STRICT), OUT, line, n)
+
+
 def test_a_cseq_in_every_spelling():
     for line in (
         b"CSeq: 1 BYE\r\n",
@@ -121,7 +148,7 @@ def test_no_start_line():
         b"",
         b"\r\n",
         b"SIP",
-        b"sip/2.0 200 OK\r\nCSeq: 1 BYE\r\n",
+        b"siq/2.0 200 OK\r\nCSeq: 1 BYE\r\n",
         b"GET / HTTP/1.1\r\nCall-ID: x\r\n\r\n",
         b"To: <sip:x> SIP/2.0\r\n",
         b" SIP/2.0\r\n",

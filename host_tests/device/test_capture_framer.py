@@ -48,6 +48,12 @@ def start_lines():
         (b"INVITE sip:b@h; lr SIP/2.0\r\n", True),
         (b"RE%47IST%45R sip:x SIP/2.0\r\n", True),
         (b"SIP/2.0 100 \r\n", True),
+        (b"sip/2.0 100 \r\n", True),  # any case: RFC 3261 7.1
+        (b"INVITE sip:b@h; lr Sip/2.0\r\n", True),
+        (b"sip:b@h siq/2.0\r\n", False),
+        (b"x y si\x10/2.0\r\n", False),
+        (b"siP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n", False),
+        (b"x y sip/2.0/UDP\r\n", False),
         (b"SIP/2.0 200 :/\r\n", True),
         (b" SIP/2.0 200 OK\r\n", False),
         (b"Via: SIP/2.0/UDP h\r\n", False),

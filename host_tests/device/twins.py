@@ -26,8 +26,10 @@ SEED_MESSAGES = (
     b"SIP/3.0  4861 Busy\r\ncseq:1 CANCEL\r\nCSeq: 2 PUBLISH\r\n\r\ni: body\r\n",
     b"SUBSCRIBE sip:b SIP/2.0\nCSeq: 1 ACK\ni: s\n\n",
     b"odd* sip:b SIP/2.0\r\nCall-ID: o\r\n\r\n",
+    b"odd* sip:b a Sip/2.0\r\nCall-ID: p\r\n\r\n",
+    b"siP/2.0 404 Not Found\r\nCSeq: 1 INVITE\r\nCall-ID: q\r\n\r\n",
 )
-ODD = b"\r\n\t :iIcCaLl-dsSeEqQ0139 /PBYE\0\x1f\x7f\x80\xff"
+ODD = b"\r\n\t :iIcCaLl-dsSeEqQ0139 /PpBYE\0\x0f\x1f\x7f\x80\xff"
 SCANNED = (25, 26, 27, 28)  # method, status, class, length of the correlation id
 
 

@@ -94,8 +94,8 @@ def record(
             while i < n and ptr8(i)[0] <= 13:
                 i += 1
             token = 1  # a method stands at i
-            if i + 4 <= n and ptr8(i)[0] == 0x53 and ptr8(i)[1] == 0x49:
-                if ptr8(i)[2] == 0x50 and ptr8(i)[3] == 0x2F:
+            if i + 4 <= n and ptr8(i)[0] | 0x20 == 0x73 and ptr8(i)[1] | 0x20 == 0x69:
+                if ptr8(i)[2] | 0x20 == 0x70 and ptr8(i)[3] == 0x2F:
                     token = 0
                     while i < n and ptr8(i)[0] > 0x20:
                         i += 1
@@ -139,10 +139,10 @@ def record(
                             while k + 5 <= n and ptr8(k)[0] != 10:
                                 if (
                                     ptr8(k)[0] == 0x20
-                                    and ptr8(k)[1] == 0x53
-                                    and ptr8(k)[2] == 0x49
+                                    and ptr8(k)[1] | 0x20 == 0x73
+                                    and ptr8(k)[2] | 0x20 == 0x69
                                 ):
-                                    if ptr8(k)[3] == 0x50 and ptr8(k)[4] == 0x2F:
+                                    if ptr8(k)[3] | 0x20 == 0x70 and ptr8(k)[4] == 0x2F:
                                         method = 15
                                         break
                                 k += 1

@@ -40,7 +40,7 @@ _SLACK = const(260)  # of a whole step of the payload, and the word before the n
 _BURST = const(4)
 _WRAP = const(0x1FFFFFFF)
 
-_NAME = const(b"call-idcseq")
+_NAMES = const(b"call-id\0cseq\0sip/\0")
 _METHODS = const(
     b"INVITE ACK BYE CANCEL OPTIONS REGISTER MESSAGE INFO PRACK UPDATE SUBSCRIBE NOTIFY REFER "
     b"PUBLISH "
@@ -63,12 +63,22 @@ def _method(b, n, i):
     return m
 
 
+def _past(b, n, i, k):
+    # Where it goes on behind the name of _NAMES[k] at i, in any case; 0: another stands there.
+    while _NAMES[k]:
+        if i >= n or b[i] < 32 or b[i] | 0x20 != _NAMES[k]:
+            return 0
+        i += 1
+        k += 1
+    return i
+
+
 def _start(b, n, st):
     # Reads the start line; where it has come to.
     i = 0
     while i < n and b[i] <= 13:
         i += 1
-    if i + 4 <= n and b.find(b"SIP/", i, i + 4) == i:
+    if _past(b, n, i, 13):
         while i < n and b[i] > 32:
             i += 1
         while i < n and b[i] == 32:
@@ -82,29 +92,29 @@ def _start(b, n, st):
     st[_METHOD] = _method(b, n, i)
     if st[_METHOD] == 15:
         # A request of whatever method, if a version is named.
-        k = b.find(b"\n", i, n)
-        if k >= 0:
-            n = k
-        k = b.find(b" ", i, n)
-        if k <= i or b.find(b":", i, k) >= 0 or b.find(b" SIP/", k, n) < 0:
-            st[_METHOD] = 0
+        st[_METHOD] = 0
+        n = b.find(b"\n", i, n) % (n + 1)  # that or n
+        k = b.find(b" ", i, n) + 1
+        if k > i + 1 and b.find(b":", i, k) < 0:
+            while k:
+                if _past(b, n, k, 13):
+                    st[_METHOD] = 15
+                k = b.find(b" ", k, n) + 1
     return i
 
 
 def _line(b, n, i, st):
     # Takes what is not known yet from the line at i: the Call-ID, or from CSeq the method.
     k = 0
-    e = 7
     if b[i] | 0x20 == 0x69:
         i += 1
-        k = 7
-    elif i + 1 < n and b[i + 1] | 0x20 == 0x73:
-        k = 7
-        e = 11
-    while k < e and i < n and b[i] > 13 and b[i] | 0x20 == _NAME[k]:
-        i += 1
-        k += 1
-    if k < e or (st[_IDS] >= 0 if e == 7 else st[_METHOD] or not st[_STATUS]):
+    elif b[i] | 0x20 == 0x63:
+        if i + 1 < n and b[i + 1] | 0x20 == 0x73:
+            k = 8
+        i = _past(b, n, i, k)
+    else:
+        return
+    if not i or (st[_METHOD] or not st[_STATUS] if k else st[_IDS] >= 0):
         return
     while i < n and b[i] in (32, 9):
         i += 1
@@ -112,11 +122,11 @@ def _line(b, n, i, st):
         return
     # The value: behind white space, folds, and the digits of a CSeq.
     i += 1
-    while i < n and (b[i] <= 32 or e > 7 and 48 <= b[i] <= 57):
+    while i < n and (b[i] <= 32 or k and 48 <= b[i] <= 57):
         if b[i] == 10 and (i + 1 == n or b[i + 1] not in (32, 9)):
             break
         i += 1
-    if e > 7:
+    if k:
         st[_METHOD] = _method(b, n, i)
         return
     st[_FOUND] = k = i
@@ -270,12 +280,6 @@ def _store(self, way, buf, n):
     return True
 
 
-def _given(cid):
-    # How long a correlation id is: it ends at a NUL.
-    n = cid.find(b"\0")
-    return len(cid) if n < 0 else n
-
-
 def capture(self, flow, way, buf, n, cid=None):
     if not self.enabled:
         return False
@@ -285,8 +289,11 @@ def capture(self, flow, way, buf, n, cid=None):
     n = min(n, len(buf))
     if cid is None:
         cid = self._cid
-    self._source = buf if cid is None else cid
-    self._st[_IDS] = -1 if cid is None else _given(cid)
+    self._source = buf
+    self._st[_IDS] = -1
+    if cid is not None:
+        self._source = cid
+        self._st[_IDS] = cid.find(b"\0") % (len(cid) + 1)  # up to a NUL, or all: -1 is that
     if not scan(buf, n, self._st, flow.mode):
         return None
     return _store(self, way, buf, n)

@@ -6,14 +6,24 @@ _NAME = b"content-length"
 
 def starts(b, i, e):
     """Whether the line b[i:e], of any SIP version, begins a message."""
-    if b.find(b"SIP/", i, min(i + 4, e)) == i:
-        k = b.find(b" ", i, e)
-        return b.find(b"/", i + 4, k if k > 0 else e) < 0  # else what is left of a Via
     k = b.find(b" ", i, e)
+    if _version(b, i, e):
+        return b.find(b"/", i + 4, k if k > 0 else e) < 0  # else what is left of a Via
     if k <= i or b.find(b":", i, k) >= 0:  # no method, or a header
         return False
-    k = b.find(b" SIP/", k, e) + 5
-    return k > 4 and b.find(b"/", k, e) < 0  # else a Via
+    while k > 0:
+        k += 1
+        if _version(b, k, e):
+            return b.find(b"/", k + 4, e) < 0  # else a Via
+        k = b.find(b" ", k, e)
+    return False
+
+
+def _version(b, i, e):
+    # Whether "SIP/" stands at i, in any case (RFC 3261 7.1).
+    if i + 4 > e or b[i + 3] != 47 or b[i] | 32 != 115:
+        return False
+    return b[i + 1] | 32 == 105 and b[i + 2] | 32 == 112
 
 
 def next_start(b, i, n):
