@@ -263,6 +263,12 @@ def test_what_is_no_report(text):
         vqreport.parse(text)
 
 
+def test_a_long_word_is_read_once():
+    """Not from each of its letters to its end again, which would take days."""
+    found = vqreport.parse(BODY.replace("NLR=0.6", "x" * 1_000_000 + " -" + "y-" * 500_000))
+    assert (found.number("NLR"), found.number("JDR")) == (None, 0.1)
+
+
 def test_show_and_decode(store):
     store.flush()
     shown = CliRunner().invoke(app, ["show", CALL_TEXT, "--db", str(store.path)]).output

@@ -120,6 +120,13 @@ def test_hostile_repetition_is_read(part):
     assert found.call_id == "x"
 
 
+def test_quotes_without_an_end_are_looked_for_once(monkeypatch):
+    monkeypatch.setattr(sip, "_LONGEST", 1 << 21)
+    found = sip.read(b"OPTIONS sip:h SIP/2.0\r\nFrom: <sip:100@h>;x=" + rb"\"" * 1_000_000)
+    assert (found.method, found.from_user) == ("OPTIONS", "100")
+    assert sip.read(b'A sip:h SIP/2.0\r\nTo: "Bo <sip:200@h>;tag=7').to_user == "200"
+
+
 def test_printable_is_idempotent():
     once = printable(b"a\\\x1b\xff\n\xc3\xa9 \xc2\xa0")
     assert once == "a\\\\x1b\\xff\\n\u00e9 \\xa0" and printable(once) == once

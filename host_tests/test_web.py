@@ -15,6 +15,7 @@ from uhep_tools.hep import HepError, decode
 from uhep_tools.live import status_of
 from uhep_tools.server import ListenError, Server
 from uhep_tools.store import Store
+from uhep_tools.web import colours, health
 from uhep_tools.web.serving import Page, PageError
 
 CALL_TEXT = CALL_ID.decode()
@@ -224,6 +225,42 @@ def test_nested_json_is_no_trouble(store, page):
     for message in store.messages(CALL_TEXT):
         assert get(page, f"/message?id={message.id}")[0] == 200
     assert get(page, URL)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("pattern", "part"),
+    [
+        (colours._VALUE, '\\"'),
+        (colours._JSON, '\\"'),
+        (colours._LOG, "a."),
+        (health._PAIR, "a."),
+    ],
+    ids=["value", "json", "log", "pair"],
+)
+def test_hostile_repetition_is_read_once(pattern, part):
+    """Not from each place to the end again: that would take hours, and nobody be served."""
+    assert len(pattern.findall(part * 500_000)) < 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "pieces"),
+    [
+        (
+            colours._VALUE,
+            r'"A \" b" <sip:a@h>;tag=1 "open \" end',
+            [("text", r'"A \" b"'), ("uri", "sip:a@h"), ("name", ";tag")]
+            + [("number", "1"), ("text", r'"open \" end')],
+        ),
+        (
+            colours._JSON,
+            r'{"k\"": "v", "open',
+            [("key", r'"k\""'), ("text", '"v"'), ("text", '"open')],
+        ),
+        (colours._LOG, "a.b=1 c d", [("name", "a.b"), ("number", "1")]),
+    ],
+)
+def test_colours(pattern, text, pieces):
+    assert [piece for piece in colours._pieces(pattern, text) if piece[0]] == pieces
 
 
 def test_redacted_places_are_marked(store, page):

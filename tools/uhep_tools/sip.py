@@ -36,7 +36,7 @@ _FOLD = re.compile(rb"\r?\n[ \t]+")
 _REQUEST = re.compile(rb"([!-~]{1,32}) +(\S+) +SIP/2\.0\s*", re.IGNORECASE)
 _RESPONSE = re.compile(rb"SIP/2\.0 +([1-6]\d\d)(?: +(.*))?", re.IGNORECASE)
 _CSEQ = re.compile(rb"\s*(\d{1,10})\s+(\S+)")
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"|(".*)', re.DOTALL)  # (what nothing ends)
 _USER = re.compile(rb"\s*[A-Za-z][A-Za-z0-9+.-]*:(?:([^@:;?>\s]*)(?::[^@]*)?@)?([^;?>\s]*)")
 _TAG = re.compile(rb";\s*tag\s*=\s*([^\s;,]+)", re.IGNORECASE)
 _BRANCH = re.compile(rb";\s*branch\s*=\s*([^\s;,]+)", re.IGNORECASE)
@@ -134,7 +134,7 @@ def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
 
 def _address(value: bytes) -> tuple[str, str]:
     """(user, tag) of a From or To."""
-    value = _QUOTED.sub(b"", value[:_LONGEST])
+    value = _QUOTED.sub(rb"\1", value[:_LONGEST])
     _, bracket, rest = value.partition(b"<")
     uri, _, parameters = rest.partition(b">") if bracket else value.partition(b";")
     user = _USER.match(uri)

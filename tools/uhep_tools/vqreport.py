@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 _FIRST = re.compile(r"VQ(Session|Interval|Alert)Report\s*:?\s*(.*)")
 _LINE = re.compile(r"([A-Za-z][A-Za-z-]*)\s*:\s*(.*)")
-_PAIR = re.compile(r'([A-Za-z][\w-]*)=("[^"]*"|[^\s"]+)')
+# A word is read once: hostile ones are long.
+_PAIR = re.compile(r'(?<![\w-])([A-Za-z][\w-]*+)=("[^"]*"|[^\s"]+)')
 _METRICS = ("LocalMetrics", "RemoteMetrics")
 # What is about the call, wherever it stands: CallID, LocalAddr, RemoteGroup, LocalMAC ...
 _OF_THE_CALL = re.compile(r"[A-Za-z]+(ID|Addr|Group|MAC)")

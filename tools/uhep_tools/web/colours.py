@@ -15,17 +15,19 @@ _LONGEST = 65536  # characters that are shown
 _REDACTED = re.compile(r"([*xX#])\1{3,}")
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9.!%*_+`'~-]*)(\s*:)(.*)", re.DOTALL)
 _SDP = re.compile(r"([a-z])(=)(.*)", re.DOTALL)
+# What is here reads each character once: hostile payloads are long, and hold up everybody.
+_QUOTED = r"\"(?:[^\"\\]|\\.)*+\"?"  # to the end of the line, where nothing ends it
 _VALUE = re.compile(
     r"(?P<uri>\b(?:sips?|tel|urn):[^\s<>\";,]+)"
-    r"|(?P<text>\"(?:[^\"\\]|\\.)*\")"
-    r"|(?P<name>;\s*[A-Za-z0-9_-]+(?==)?)"
+    rf"|(?P<text>{_QUOTED})"
+    r"|(?P<name>;\s*[A-Za-z0-9_-]+)"
     r"|(?P<number>\b\d+(?:\.\d+){0,3}(?::\d+)?\b)"
 )
 _JSON = re.compile(
-    r"(?P<key>\"(?:[^\"\\]|\\.)*\")(?=\s*:)|(?P<text>\"(?:[^\"\\]|\\.)*\")"
+    rf"(?P<key>{_QUOTED})(?=\s*:)|(?P<text>{_QUOTED})"
     r"|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<word>\b(?:true|false|null)\b)"
 )
-_LOG = re.compile(r"(?P<name>\b[A-Za-z_][\w.]*)(?==)|(?P<number>\b\d+(?:\.\d+)?\b)")
+_LOG = re.compile(r"(?P<name>(?<![\w.])[A-Za-z_][\w.]*+)(?==)|(?P<number>\b\d+(?:\.\d+)?\b)")
 
 
 def payload_lines(message: Message) -> tuple[list[list[Piece]], int, bool]:

@@ -8,7 +8,7 @@ from uhep_tools.queries import Queries
 from uhep_tools.status import LOG, parse
 from uhep_tools.text import printable
 
-_PAIR = re.compile(r"([A-Za-z_][\w.-]*)=(\"[^\"]*\"|\S*)")
+_PAIR = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]*+)=(\"[^\"]*\"|\S*)")
 _LINES = 20  # of its last ones that are looked through
 # In a packet as it is: to decode each line of each device would take seconds.
 _UPTIME = re.compile(rb"\bup(?:time)?=(\d+(?:\.\d+)?)(?![^ \n])")
