@@ -100,6 +100,19 @@ def test_a_small_step_back_is_waited_out():
     assert after[-1] == at(1767225600, 150003)
 
 
+def test_set_again_while_a_step_back_is_waited_out():
+    # As by a device that asks for the time every tenth of a second.
+    ticks = Ticks(0x3FFFFFF0)
+    a = agent(ticks)
+    stamps(a, ticks, (1000000,))
+    a.clock.set(1767225600, 123456)  # a second too far
+    for i in range(1, 7):
+        ticks.pass_us(100000)
+        a.clock.set(1767225600, 123456 + i * 100000)
+    got = stamps(a, ticks, (1, 399998, 2, 1000000))
+    assert got == sorted(got) and got[-1] == at(1767225602, 123457)
+
+
 def test_a_large_step_back_is_made():
     ticks = Ticks()
     a = agent(ticks)

@@ -80,6 +80,7 @@ class Clock:
         st = self._ring.st
         self.tick()
         was, was_us = self.now()
+        back = 0
         if not self.is_set:
             self.is_set = True
             if st[_COUNT] and not st[_ZERO]:
@@ -89,11 +90,10 @@ class Clock:
             st[_ZERO] = 0
         else:
             back = (was - sec) * 1000000 + was_us - us
-            if 0 < back < _SLEW * 1000000:
-                # Stamps go on by single microseconds until the time has caught up.
-                st[_T0] = (st[_T0] + back) & _PERIOD
-                return
-        st[_HI] = sec >> 16 & 0xFFFF
-        st[_LO] = sec & 0xFFFF
-        st[_US] = us
-        st[_T0] = self._ticks() & _PERIOD
+        if not 0 < back < _SLEW * 1000000:
+            back = 0
+            st[_HI] = sec >> 16 & 0xFFFF
+            st[_LO] = sec & 0xFFFF
+            st[_US] = us
+        # A small step back: stamps go on by single microseconds until the time has caught up.
+        st[_T0] = (self._ticks() + back) & _PERIOD
