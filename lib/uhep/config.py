@@ -42,10 +42,12 @@ def _address(value):
     # Also for a list of addresses.
     if isinstance(value, (list, tuple)):
         return value and all([isinstance(v, str) and _address(v) for v in value])
+    if not isinstance(value, str):
+        return False
     try:
         host, port = value.rsplit(":", 1)
         return 0 < int(port) < 65536 and host and (":" not in host or host[0] == "[")
-    except (ValueError, AttributeError):
+    except ValueError:
         return False
 
 
@@ -54,7 +56,7 @@ def _label(value):
     return (
         isinstance(value, str)
         and len(value) <= 64
-        and all([c.isalpha() and c < "\x7f" or c.isdigit() or c in "._:@-" for c in value])
+        and all([c < "\x7f" and (c.isalpha() or c.isdigit() or c in "._:@-") for c in value])
     )
 
 
