@@ -229,6 +229,18 @@ def test_a_line_that_is_full():
     assert line.n <= 70 and bytes(line.buf[:3]) == b'"\\\\'
 
 
+def test_a_line_that_is_full_fits_its_packet():
+    for name, key in (("", ""), ("n" * 64, ""), ("n" * 64, "p" * 64)):
+        a = agent(max_packet=600, capture_name=name, capture_password=key)
+        for i in range(15):
+            a.status_put("key_number_%d" % i, "a value of blanks")
+        a.poll()
+        (packet,) = drain(a)
+        assert a.stats()["truncated"] == 0 and 530 < len(packet) <= 600
+        line = field(packet, 15)
+        assert line.count(b'"') % 2 == 0 and line.endswith(b'"')
+
+
 def test_numbers():
     line = Line(200)
     for n in (0, 9, 10, 1073741823, -5, 536870911):

@@ -46,7 +46,7 @@ class Status:
         self._why = None
         self._up_s = self._up_ms = 0
         self._told = self._calm = self._due = ticks()
-        self._line = Line(min(900, config["max_packet"] - 200))
+        self._line = Line(min(900, config["max_packet"] - self._flow.fixed - 16))
         words = ("why", "up", "heap", "clock", "link", "failure")
         self._names = {word: Name(word) for word in words}
         self._begin = Name("uhep why", True)
