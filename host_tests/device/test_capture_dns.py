@@ -1,6 +1,7 @@
 """The resolver: waits for nothing, believes only answers to its question."""
 
 from network_doubles import Network, Sock, agent, poll, put, raises, serials
+from uhep import dns
 from uhep.dns import Resolver
 
 NAME = "Collector.example"
@@ -171,3 +172,66 @@ def test_a_link_to_a_name_that_is_not_there():
         poll(a, 3)
     assert "does not know" in a.link.status and a.link.trying is False
     assert len(net.socks) == 1 and a.stats()["errors"] == 1
+
+
+def no_memory(*args):
+    raise MemoryError("memory allocation failed")
+
+
+def test_no_memory_for_a_question():
+    server = Server(lambda q: [answer(q, record(1, b"\xc0\x00\x02\x09"))])
+    for transport in ("udp", "tcp"):
+        with Network() as net:
+            more = {"dns": "192.0.2.53", "capture_address": "collector.example:9060"}
+            a = agent(transport=transport, **more)
+            dns.bytearray = no_memory
+            try:
+                poll(a, 3)
+            finally:
+                del dns.bytearray
+            assert "memory" in a.link.status and a.stats()["errors"] == 1
+            net.coming = [server]
+            poll(a, 10, 1000)
+            assert ("192.0.2.9", 9060) in net.asked, a.link.status
+            assert not [sock for sock in net.socks[:-1] if not sock.closed]
+
+
+def test_no_memory_for_the_socket_of_a_question():
+    server = Server(lambda q: [answer(q, record(1, b"\xc0\x00\x02\x09"))])
+    full = Server(lambda q: [])
+    full.setblocking = no_memory
+    with Network(full, server) as net:
+        a = agent(transport="tcp", capture_address="collector.example:9060", dns="192.0.2.53")
+        poll(a, 3)
+        assert "memory" in a.link.status and full.closed
+        poll(a, 10, 1000)
+        assert ("192.0.2.9", 9060) in net.asked, a.link.status
+
+
+def test_closed_while_it_asks():
+    server = Server(lambda q: [])
+    with Network(server):
+        a = agent(capture_address="collector.example:9060", dns="192.0.2.53")
+        poll(a, 3)
+        assert not server.closed
+        a.close()
+        assert server.closed and a.link.trying is False
+
+
+def test_what_needs_the_time_asks_nothing_before():
+    servers = [Server(lambda q: [answer(q, record(1, b"\xc0\x00\x02\x09"))]) for _ in range(9)]
+    with Network(*servers) as net:
+        a = agent(
+            transport="tls",
+            tls_ca="/ca.pem",
+            before_time="zero",
+            capture_address="collector.example:9060",
+            dns="192.0.2.53",
+        )
+        a.clock.is_set, a.clock.sync = False, lambda: False
+        a.ring.st[24] = 1  # stamps are 0/0
+        poll(a, 100, 20)
+        assert not net.asked and a.link.status == "waiting for the time"
+        a.clock.is_set = True
+        poll(a, 2)
+        assert net.asked[0] == ("192.0.2.53", 53)

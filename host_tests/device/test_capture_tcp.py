@@ -117,6 +117,24 @@ def test_no_memory_below_is_later():
     assert serials(sock.stream) == ([1], b"") and len(net.socks) == 1
 
 
+def test_no_memory_for_an_attempt():
+    for transport in ("udp", "tcp"):
+        sock = Sock()
+        sock.setblocking = no_memory
+        with Network(sock) as net:
+            a = agent(transport=transport)
+            put(a, 1)
+            poll(a, 5)
+            assert "memory" in a.link.status and sock.closed
+            assert a.stats()["errors"] == 1
+            poll(a, 5, 1000)
+            assert len(net.socks) > 1
+
+
+def no_memory(*args):
+    raise MemoryError("memory allocation failed")
+
+
 def test_a_packet_cut_twice_is_given_up():
     bad = [Sock(takes=150, then=RESET) for _ in range(2)]
     n = size()

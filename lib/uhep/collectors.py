@@ -12,7 +12,7 @@ def make(agent, c):
         from uhep.dns import Resolver, resolve
 
         for link in links:
-            resolve(link, Resolver(c["dns"]).find)
+            resolve(link, Resolver(c["dns"]))
     link = links[0] if len(links) == 1 else FailOver(links, c["failback_s"] * 1000)
     if hasattr(link, "look"):
         attend(agent, link)

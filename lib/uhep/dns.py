@@ -11,27 +11,29 @@ _AGAIN_MS = const(1000)
 _TRIES = const(5)
 
 
-def resolve(link, find):
-    """Let `link` look its collector's name up by find(host) before each attempt to open."""
-    connect = link._open
+def resolve(link, resolver):
+    """Let `link` look its collector's name up by `resolver` before each attempt to open."""
+    connect, close = link._open, link.close
     host, port = link.address.rsplit(":", 1)
 
     def _open():
         if not link.sock:
             link.status = "resolving"
-            try:
-                link.trying = True
-                found = find(host)
-            except OSError:
-                link.trying = False
-                raise
+            link.trying = False  # if this raises
+            found = resolver.find(host)
+            link.trying = not found
             if not found:
                 return False
-            link.trying = False
             link.where = found + ":" + port
         return connect()
 
+    def closed():
+        link.trying = False
+        resolver.close()
+        close()
+
     link._open = _open
+    link.close = closed
 
 
 class Resolver:
@@ -64,11 +66,17 @@ class Resolver:
             if not found:
                 self._patience()
                 return None
-        except OSError:
-            self._close()
+        except (OSError, MemoryError):
+            self.close()
             raise
-        self._close()
+        self.close()
         return found
+
+    def close(self):
+        """Ask no more: the next `find` begins anew."""
+        if self._sock:
+            self._sock.close()
+        self._sock = self._in = None
 
     def _ask(self, host):
         import socket
@@ -80,6 +88,7 @@ class Resolver:
         # Recursion desired, one question; type A, class IN.
         head = pack(">6H", getrandbits(16), 0x0100, 1, 0, 0, 0)
         self._question = head + name + b"\0\0\1\0\1"
+        self._in = bytearray(512)
         info = socket.getaddrinfo(self._server[0], int(self._server[1]), 0, socket.SOCK_DGRAM)[0]
         self._sock = sock = socket.socket(info[0], info[1])
         sock.setblocking(False)
@@ -89,7 +98,6 @@ class Resolver:
             from uhep.host import reader
 
             self._read = reader(sock)
-        self._in = bytearray(512)
         self._tries = 0
         self._send()
 
@@ -122,11 +130,6 @@ class Resolver:
                     return "%d.%d.%d.%d" % tuple(r[at + 10 : end])
                 at = end
         raise OSError("the DNS server does not know the name")
-
-    def _close(self):
-        if self._sock:
-            self._sock.close()
-        self._sock = self._in = None
 
 
 def _skip(r, at, n):

@@ -39,11 +39,12 @@ class TlsLink(TcpLink):
         # know of; or, as -1, one that the caller was told of, and that has not gone.
         self._ahead = 0
 
-    def _open(self):
+    def open(self):
+        """As of UdpLink. Not even a name is looked up before there is the time, if that counts."""
         if self._config["tls_ca"] and not self._agent.clock.is_set:
             self.status = "waiting for the time"
             return False
-        return super()._open()
+        return super().open()
 
     def _ready(self):
         if not self.shaking:
