@@ -18,7 +18,7 @@ MAY_BE_LARGE = {
     "tcp.py": {"_connect", "failed"},
     "tls.py": {"__init__", "<listcomp>", "der", "context"},
     "collectors.py": {"make", "<listcomp>"},
-    "dns.py": {"_open", "find", "_ask", "_answer"},
+    "dns.py": {"resolve", "find", "_ask", "_answer"},
     "filter.py": {"<module>", "__init__", "<listcomp>"},
     "framer.py": {"<module>"},
     "chunks.py": {"optional"},
