@@ -4,6 +4,7 @@ import sys
 import time
 
 import port
+from micropython import const
 from uhep import LOG, OUT, RTCP
 from uhep.tap import tap
 from usip import net
@@ -12,6 +13,9 @@ from usip.media import Media
 from usip.playout import Playout
 from usip.rtp import Stream
 from usip.transport import Transport
+
+_WRITTEN = const(" -./()")  # in numbers, for people
+_BEGUN = const(("calling", "ringing"))
 
 
 class Line:
@@ -93,7 +97,8 @@ class Line:
             self.ua.account = Account(
                 user, settings["sip_server"], password, auth_user, settings["sip_proxy"]
             )
-            self.ua.register(settings["sip_expires_s"])
+            registration = self.ua.register(settings["sip_expires_s"])
+            registration.keep_alive_ms = settings["sip_keep_alive_s"] * 1000
 
     def poll(self):
         self.audio.poll()
@@ -115,6 +120,11 @@ class Line:
 
     def uri(self, target):
         """The URI of what a person means. ValueError as call() raises it."""
+        if not target.strip("+*#%0123456789" + _WRITTEN):
+            for sign in _WRITTEN:
+                target = target.replace(sign, "")
+        if not target or " " in target:
+            raise ValueError("%s is no number and no address" % (target or "this"))
         if target[:4].lower() == "sip:":
             return target
         if "@" in target:
@@ -235,7 +245,8 @@ class Channel:
 
     def on_state(self, call):
         """A call of the line, perhaps not this channel's, has come to another state."""
-        if self._captured_rtcp and call.media is self.media:
+        # One that is hung up may end late, and another have the channel.
+        if self._captured_rtcp and call.media is self.media and call.state in _BEGUN:
             self._captured_rtcp.cid = call.dialog.call_id.encode()
         if self.quality:
             self.quality.on_state(call)
@@ -252,5 +263,5 @@ class Channel:
 
     def _on_digit(self, digit):
         for call in self._line.ua.calls:
-            if call.media is self.media:
+            if call.media is self.media and not call.left:
                 self._line.digit_came(call, digit)

@@ -38,7 +38,7 @@ class Phone(Unit):
     def on_state(self, line, call):
         if call.state == "ringing" and not call.outgoing and self.settings["answer_after_ms"]:
             self.plan.after(self.settings["answer_after_ms"], call.answer)
-        elif call.state == "ended":
+        elif line.ua.free_line():
             line.stream.muted = False
         super().on_state(line, call)
 

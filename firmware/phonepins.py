@@ -53,7 +53,7 @@ class Pins:
         dials = self._phone.settings["speed_dials"]
         if not pressed or self._line.answer():
             return
-        if self._line.ua.calls:
+        if not self._line.ua.free_line():
             self._line.hang_up()
         elif dials:
             self._line.call(dials[0])

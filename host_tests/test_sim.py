@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -62,10 +63,10 @@ def states(device):
     return [match[1] for match in found if match]
 
 
-def alone(tmp_path, **settings):
+def alone(tmp_path, heap=None, **settings):
     sip, rtp = free_pairs(2)
     settings = {"sip_port": sip, "rtp_port": rtp, "quit_after_ms": 100} | settings
-    return Device("solo", tmp_path, device=settings)
+    return Device("solo", tmp_path, device=settings, heap=heap)
 
 
 def test_two_devices_call_each_other(tmp_path):
@@ -98,6 +99,27 @@ def test_a_call_to_nobody(tmp_path):
         counts = device.wait(TIMEOUT_S)
     assert counts["sip"]["sent"] == 0
     assert any("cannot call sip:x@127.0.0.1:x" in line for line in device.lines)
+
+
+def test_a_registered_phone_keeps_its_way_open_and_takes_numbers_as_people_write_them(tmp_path):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(TIMEOUT_S)
+        at = f"127.0.0.1:{server.getsockname()[1]}"
+        keys = {"sip_server": at, "sip_keep_alive_s": 1, "quit_after_ms": 0}
+        with alone(tmp_path, heap="128K", **keys) as device:
+            register, phone = server.recvfrom(4096)
+            head, _, rest = register.partition(b"\r\n")
+            assert head.startswith(b"REGISTER ")
+            server.sendto(b"SIP/2.0 200 OK\r\n" + rest, phone)
+            assert [server.recv(4096) for _ in range(2)] == [b"\r\n\r\n"] * 2
+            device.type("call +49 (30) 12-34/5")
+            invite = next(data for data in iter(lambda: server.recv(4096), b"") if data.strip())
+            assert invite.startswith(f"INVITE sip:+493012345@{at} SIP/2.0\r\n".encode())
+            device.type("call sip:a b@127.0.0.1")
+            device.type("quit")
+            device.wait(TIMEOUT_S)
+    assert "sip:a b@127.0.0.1 is no number and no address" in device.lines
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ KEYS = {
     "sip_transport": ("udp", ("udp", "tcp")),
     "sip_dns": ("", _dns),
     "sip_expires_s": (3600, (5, 86400)),
+    "sip_keep_alive_s": (0, (0, 3600)),
     "audio": ("", ("", "tone", "echo", "silence", "wav", "i2s")),
     "tone_hz": (400, (50, 3400)),
     "wav_in": ("", None),

@@ -133,6 +133,18 @@ def test_the_button_calls_the_first_speed_dial():
         assert desk.state() is None and not desk.network.log
 
 
+def test_the_button_calls_while_the_end_of_a_call_is_waited_for():
+    with Desk(speed_dials=["sip:bob@192.0.2.2"]) as desk:
+        desk.press()
+        assert desk.state() == "talking"
+        desk.network.lose = lambda data: data.startswith(b"BYE")
+        desk.press()
+        assert desk.state() == "hanging up"
+        desk.press()
+        invites = [data for _, _, data in desk.network.log if data.startswith(b"INVITE")]
+        assert len(invites) == 2
+
+
 def test_a_button_that_bounces_is_none():
     with Desk(speed_dials=["sip:bob@192.0.2.2"]) as desk:
         for _ in range(20):

@@ -1,6 +1,6 @@
 """lib/usip: a whole call between two phones, whatever is lost on the way."""
 
-from doubles import Pair, start
+from doubles import Pair, Phone, start
 
 CALL = ["INVITE", "100 INVITE", "180 INVITE", "200 INVITE", "ACK", "BYE", "200 BYE"]
 
@@ -159,6 +159,57 @@ def test_nothing_is_left_behind():
     for phone in (pair.alice, pair.bob):
         assert phone.agent.calls == []
         assert phone.agent.transactions.idle
+
+
+def test_the_line_is_free_while_a_peer_that_has_vanished_is_waited_for():
+    for first in ("talking", "ringing", "calling"):
+        pair = Pair()
+        carol = Phone(pair.network, pair.clock, "192.0.2.3")
+        pair.bob.answers = first == "talking"
+        if first == "calling":
+            pair.network.lose = lambda data: True
+        old = pair.call()
+        pair.run(1000)
+        assert old.state == first
+        pair.network.lose = lambda data: data.find(b"192.0.2.2") >= 0
+        old.hang_up()
+        raised = pair.alice.agent.call(carol.uri)
+
+        def run(ms, pair=pair, carol=carol):
+            for _ in range(ms // 10):
+                carol.poll()
+                pair.run(10)
+
+        run(1000)
+        stream = raised.media.stream
+        assert raised.state == "talking" and old.state in ("hanging up", "cancelling"), first
+        if first == "talking":  # its BYE crosses ours: what is said in the answer is of ours
+            pair.alice.agent.rtp_stat = lambda call: "PS=1"
+            pair.network.lose = lambda data: False
+            before = len(pair.network.log)
+            pair.bob.calls[0].hang_up()
+            run(20)
+            answers = [d for _, _, d in pair.network.log[before:] if start(d) == "200 BYE"]
+            assert b"X-RTP-Stat" not in answers[0]
+            pair.network.lose = lambda data: data.find(b"192.0.2.2") >= 0
+        run(70000)
+        assert old.state == "ended" and raised.state == "talking", first
+        assert stream.peer == ("192.0.2.3", 4000), first
+        assert pair.alice.agent.free_line() is None
+
+
+def test_a_line_that_a_transfer_has_is_not_free():
+    pair = Pair()
+    call = pair.call()
+    pair.run(1000)
+    pair.bob.agent.calls[0].transfer("sip:x@192.0.2.77")
+    pair.run(100)
+    placed = pair.alice.agent.calls[1]
+    placed.hang_up()
+    assert placed.state == "cancelling" and pair.alice.agent.free_line() is None
+    pair.run(40000)
+    assert placed.state == "ended" and call.state == "talking"
+    assert call.media.stream.peer == ("192.0.2.2", 4000)
 
 
 def test_a_second_call_after_the_first():

@@ -101,6 +101,25 @@ def test_cancel_without_any_final_response():
     assert call.state == "ended" and call.status == 487
 
 
+def test_hanging_up_while_the_name_is_looked_up_calls_nobody():
+    class Names:
+        found = None
+
+        def find(self, host, port, kind):
+            return self.found
+
+    pair = Pair()
+    pair.alice.transport.resolver = names = Names()
+    call = pair.alice.agent.call("sip:phone@bob.example")
+    pair.run(100)
+    call.hang_up()
+    pair.run(20)
+    assert call.state == "ended" and call.status == 487
+    names.found = "192.0.2.2", 5060
+    pair.run(40000)
+    assert pair.starts() == [] and pair.alice.agent.transactions.idle
+
+
 def test_cancel_of_nothing():
     pair, call = ringing()
     cancel = [data for _, _, data in pair.network.log if start(data) == "INVITE"][0]

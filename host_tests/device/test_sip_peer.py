@@ -167,6 +167,27 @@ def test_late_offer_without_an_answer():
     assert peer.phone.calls[0].status == 488
 
 
+def test_it_is_said_each_minute_that_it_rings():
+    """13.3.1.1: or a proxy takes us for gone."""
+    peer = Peer()
+    peer.phone.answers = False
+    assert statuses(peer.send(peer.request(b"INVITE", body=SDP))) == [100, 180]
+    call = peer.phone.calls[0]
+    for _ in range(2):
+        assert peer.run(59900) == [] and statuses(peer.run(100)) == [180]
+    call.progress()
+    assert statuses(peer.run(60000)) == [183, 183]
+    call.answer()
+    (ok,) = peer.run(50)
+    peer.send(peer.request(b"ACK", ok.get("to").encode()))
+    assert peer.run(100000) == [] and call.state == "talking"
+    peer = Peer()
+    peer.phone.answers = False
+    peer.send(peer.request(b"INVITE", body=SDP))
+    peer.phone.calls[0].hang_up()
+    assert set(statuses(peer.run(100000))) == {603}
+
+
 def test_repeated_requests_get_the_same_answer():
     peer = Peer()
     peer.phone.answers = False
@@ -435,6 +456,20 @@ def test_fault_of_ours_ends_neither_the_device_nor_the_call():
     peer.run(1000)
     assert agent.faults == 3  # and no more: neither is tried again
     assert statuses(peer.send(peer.request(b"OPTIONS"))) == [200]
+
+
+def test_datagram_that_is_too_large():
+    """What is cut off can not be known: 513, wherever the cut is."""
+    peer = Peer()
+    for fields, body in ((b"", b"a=x\r\n" * 1000), (b"X-Y: z\r\n" * 600, b"")):
+        large = peer.request(b"INVITE", fields=fields, body=SDP + body, call=b"d")
+        assert len(large) > 4096
+        (answer,) = peer.send(large)
+        assert answer.status == 513 and answer.reason == "Message Too Large"
+    assert peer.phone.transport.dropped == 2 and peer.phone.calls == []
+    peer.sock.sendto(b"SIP/2.0 200 OK" + large[large.find(b"\r\n") :], ("192.0.2.2", 5060))
+    assert peer.run(50) == [] and peer.phone.transport.dropped == 3
+    peer.call(fields=b"X-Y: z\r\n" * 400)
 
 
 def test_every_byte_of_an_invite_damaged():

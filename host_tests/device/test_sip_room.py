@@ -20,6 +20,29 @@ def test_a_message_that_the_heap_has_no_room_for_is_read_in_less():
     assert call.state == "talking" and max(asked) > 2000 > min(asked)
 
 
+def test_a_message_that_is_cut_for_want_of_room_is_taken_when_it_comes_again():
+    pair = Pair()
+    receive = pair.bob.sock.recvfrom
+    tries = []
+
+    def recvfrom(size):
+        if size > 2000 and not tries:
+            tries.append(size)
+            raise MemoryError
+        return receive(size)
+
+    pair.bob.sock.recvfrom = recvfrom
+    call = pair.call()
+    pair.network._sockets[("192.0.2.2", 5060)].waiting[0:1] = [
+        (data[:-2] + b"a=x:" + b"x" * 2000 + b"\r\n", source)
+        for data, source in pair.bob.sock.waiting[:1]
+    ]
+    pair.run(100)
+    assert tries and pair.starts() == ["INVITE"] and pair.bob.transport.dropped == 1
+    pair.run(1000)
+    assert call.state == "talking"
+
+
 def test_no_room_at_all_is_not_raised():
     pair = Pair()
     asked = []

@@ -143,6 +143,18 @@ def test_early_media():
     assert call.media.stream.agreed.event == 101
 
 
+def test_early_media_of_a_type_with_parameters():
+    server = Server()
+    call = server.call()
+    response = message.reply(server.invite, 183, "s")
+    response.put("Application/SDP ;charset=utf-8", SDP)
+    server.sock.sendto(response.encode(), server.phone.sock.address)
+    server.run()
+    assert call.media.stream.peer == ("192.0.2.5", 7000)
+    call.hang_up()  # who has hung up hears no more
+    assert call.media.stream.peer is None
+
+
 def test_early_media_of_another_phone_does_not_answer_for_this_one():
     server = Server()
     call = server.call()

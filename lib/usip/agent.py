@@ -204,7 +204,7 @@ class UserAgent(Inbound):
 
     def free_line(self):
         """A Media that no call has, or None."""
-        taken = [each.media for each in self.calls]
+        taken = [each.media for each in self.calls if not each.left]
         for media in self._lines:
             if media not in taken:
                 return media

@@ -33,6 +33,12 @@ class Call(Session):
     def __str__(self):
         return "call %s %s" % ("to" if self.outgoing else "from", self.peer)
 
+    @property
+    def left(self):
+        """It is over for us, its sound too: another call may have the line, however long the
+        peer takes to answer. But one that a transfer has made may have to give it back."""
+        return self.state in (CANCELLING, LEAVING) and not self.transfer_of
+
     def told(self):
         """The state and what brought it, in a line."""
         why = "%d %s" % (self.status, self.reason) if self.status else self.reason
@@ -117,7 +123,8 @@ class Call(Session):
 
     def give_up(self, reason, status=0):
         """Ends a call that stands, by BYE."""
-        self.media.stop()
+        if self.state != CANCELLING:  # else that was done, and another call may have it
+            self.media.stop()
         self.drop_timers()
         self._enter(LEAVING, reason, status)
         request = self.dialog.request("BYE")
@@ -129,7 +136,8 @@ class Call(Session):
 
     def _reply_bye(self, server):
         response = server.response(200)
-        self._stat(response)
+        if not self.left:
+            self._stat(response)
         server.send(response)
 
     def _stat(self, message):
@@ -140,12 +148,13 @@ class Call(Session):
     def _enter(self, state, reason, status=0):
         if self.state == ENDED:
             return
+        if state == ENDED:
+            if self.state not in (CANCELLING, LEAVING):
+                self.media.stop()
+            self.drop_timers()
         self.state = state
         self.status = status
         self.reason = reason
-        if state == ENDED:
-            self.media.stop()
-            self.drop_timers()
         self.agent.changed(self)
         if self.transfer_of:
             self.transfer_of.on_state(self)

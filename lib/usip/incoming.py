@@ -1,10 +1,13 @@
 """A call that the other end places (RFC 3261 section 13.3)."""
 
+from micropython import const
+
 from usip import dialog, header
 from usip.call import ANSWERED, ENDED, RINGING, TALKING, Call
 from usip.session import acceptable
 
 _SDP = "application/sdp"
+_AGAIN_MS = const(60000)
 
 
 def refuses(agent, server):
@@ -53,6 +56,12 @@ class Incoming(Call):
                 return
         self.invite.send(self.agent.describe(self.invite.response(180)))
         self._enter(RINGING, "Ringing", 180)
+        self._again = self.agent.plan.after(_AGAIN_MS, self._ring)
+
+    def _ring(self):
+        # 13.3.1.1: what was said last, each minute, or a proxy takes us for gone.
+        self.invite.on_message(None)
+        self._again = self.agent.plan.after(_AGAIN_MS, self._ring)
 
     def progress(self):
         """Lets the caller hear us while it still rings, if it has made an offer (183)."""
@@ -67,6 +76,7 @@ class Incoming(Call):
         """Takes the call, if it still rings."""
         if self.state != RINGING:
             return
+        self.agent.plan.drop(self._again)
         response = self.agent.describe(self.invite.response(200))
         self.arrange(self.invite.request, response)
         response.put(_SDP, self._answer or self.media.offer())

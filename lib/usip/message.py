@@ -11,7 +11,8 @@ _REASONS = const(
     ",416=Unsupported URI Scheme,420=Bad Extension,422=Session Interval Too Small"
     ",481=Call/Transaction Does Not Exist,482=Loop Detected,486=Busy Here"
     ",487=Request Terminated,488=Not Acceptable Here,489=Bad Event,491=Request Pending"
-    ",500=Server Internal Error,503=Service Unavailable,505=Version Not Supported,603=Decline,"
+    ",500=Server Internal Error,503=Service Unavailable,505=Version Not Supported"
+    ",513=Message Too Large,603=Decline,"
 )
 NEEDED = ("via", "from", "to", "call-id", "cseq")
 

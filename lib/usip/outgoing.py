@@ -48,6 +48,7 @@ class Outgoing(Call):
     def hang_up(self):
         """Ends the call in the way that its state asks for."""
         if self.state in (CALLING, RINGING):
+            self.media.stop()
             self._enter(CANCELLING, "hung up here")
             self.invite.cancel()
         elif self.state == TALKING:
@@ -79,7 +80,8 @@ class Outgoing(Call):
         if tag:
             self.dialog.confirm(response)
             self.learn(response)
-            if response.body and response.get("content-type").lower() == "application/sdp":
+            kind = response.get("content-type").split(";", 1)[0].strip().lower()
+            if response.body and kind == "application/sdp":
                 try:
                     self.media.accept(response.body)
                 except ValueError:

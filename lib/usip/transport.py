@@ -128,25 +128,32 @@ class Transport:
             return None
         except MemoryError:
             return self._take_small()
-        return self.read(data, source)
+        return self.read(data, source, len(data) == _DATAGRAM)
 
     def _take_small(self):
-        # The heap has no hole that large. What is longer than this is cut: a message that can
-        # not be read is dropped, but one that stays in the socket stops all that follow.
+        # The heap has no hole that large. What is longer than this is cut, and dropped: when it
+        # comes again there may be room. What stays in the socket would stop all that follow.
         gc.collect()
         try:
             data, source = self._sock.recvfrom(_SMALL)
         except (OSError, MemoryError):
             return None
+        if len(data) == _SMALL:
+            self.dropped += 1
+            return None
         return self.read(data, source)
 
-    def read(self, data, source):
-        """The Message in `data`, as receive() gives it."""
+    def read(self, data, source, cut=False):
+        """The Message in `data`, as receive() gives it. If it was `cut` it is refused with 513."""
         try:
             received = parse.parse(data)
+            if cut:
+                raise parse.Bad("", None if received.status else received)
             received.source = source if received.status else self._stamp(received, source)
         except parse.Bad as bad:
             self.dropped += 1
+            if cut:
+                bad.status = 513
             self._refuse(bad, source)
             return None
         except Exception:
