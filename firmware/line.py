@@ -5,7 +5,7 @@ import time
 
 import port
 from micropython import const
-from uhep import LOG, OUT, RTCP
+from uhep import LOG, OUT
 from uhep.tap import tap
 from usip import net
 from usip.agent import UserAgent
@@ -230,18 +230,10 @@ class Channel:
         sock = net.udp(address, port)
         ready = net.ready(sock)
         if line.agent and line.settings["hep_rtcp"]:
-            sock = self._capture(sock, (address, port))
+            from rtcptap import captured
+
+            self._captured_rtcp, sock = captured(line, sock, (address, port))
         return Rtcp(sock, ready, time, "%s@%s" % (line.user, address), Sender(rtp_sock))
-
-    def _capture(self, sock, here):
-        from uhep.rtcp import Rtcp
-
-        try:
-            self._captured_rtcp = Rtcp(self._line.agent)
-        except ValueError as error:  # a phone is one without that
-            self._line.say("no capture of RTCP: hep.json: %s" % error)
-            return sock
-        return tap(sock, self._captured_rtcp, here, kind=RTCP)
 
     def on_state(self, call):
         """A call of the line, perhaps not this channel's, has come to another state."""

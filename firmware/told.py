@@ -15,7 +15,7 @@ def told(line):
 def _sound(stream):
     yield "%s, %d sent, %d received, %d lost, %d concealed, jitter buffer %d ms%s" % (
         stream.codec,
-        stream.sender.stream_sent,
+        stream.sender.sent - stream.sender.sent_before,
         stream.stats.total_received(),
         stream.stats.missing(),
         stream.playout.concealed,

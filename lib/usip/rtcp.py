@@ -124,8 +124,11 @@ class Rtcp:
         struct.pack_into(">HH", self._out, at, self._wall.high, self._wall.low)
         struct.pack_into(">HH", self._out, at + 4, self._wall.part, self._wall.rest)
         self.sender.stamp_into(self._out, at + 8)
-        struct.pack_into(">I", self._out, at + 12, self.sender.stream_sent)
-        struct.pack_into(">I", self._out, at + 16, self.sender.stream_octets)
+        sender = self.sender  # an SR counts what its SSRC has sent
+        n = sender.sent - sender.sent_before
+        struct.pack_into(">I", self._out, at + 12, n)
+        n = sender.octets - sender.octets_before & 0x1FFFFFFF
+        struct.pack_into(">I", self._out, at + 16, n)
 
     def _send(self, report, leaves):
         if leaves:

@@ -20,7 +20,7 @@ class Sender:
 
     `peer` is the socket address that it sends to.
     `sent` packets and `skipped` frames are counted, `octets` of payload modulo 2^29 (18 hours);
-    `stream_sent` and `stream_octets` are those of the SSRC that it has now.
+    `sent_before` and `octets_before` are what they were when it got the SSRC that it has now.
     """
 
     def __init__(self, sock):
@@ -41,16 +41,8 @@ class Sender:
         """Another SSRC: for another call, or because the peer has ours (RFC 3550 8.2)."""
         self.ssrc_high, self.ssrc_low = struct.unpack(">HH", os.urandom(4))
         struct.pack_into(">HH", self._packet, 8, self.ssrc_high, self.ssrc_low)
-        self._sent_before = self.sent
-        self._octets_before = self.octets
-
-    @property
-    def stream_sent(self):
-        return self.sent - self._sent_before
-
-    @property
-    def stream_octets(self):
-        return self.octets - self._octets_before & 0x1FFFFFFF
+        self.sent_before = self.sent
+        self.octets_before = self.octets
 
     def code(self, payload, law, event):
         """What is sent from now on: payload type and law, and that of events or None."""
