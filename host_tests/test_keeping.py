@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 from importlib import resources
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from sipmake import CALL_ID, START_US, captured, packet, sip
 from uhep_tools.database import APPLICATION, VERSION
 from uhep_tools.hep import decode
+from uhep_tools.live import Lines
 from uhep_tools.queries import Filter, Reader
 from uhep_tools.retention import used
+from uhep_tools.server import Server
 from uhep_tools.store import Keep, Store, StoreError
 
 PEER = "127.0.0.1:40000"
@@ -90,6 +94,25 @@ def test_a_call_goes_with_its_last_packet(tmp_path):
         assert store.calls()[0].state == "ended" and len(store.messages(CALL_ID.decode())) == 10
 
 
+def test_what_comes_after_all_have_gone_is_told(store):
+    """A packet's id is never given again: who looks for what is new goes by it."""
+    console = Console(file=StringIO(), width=200)
+    lines = Lines(Server(store), console)
+    ok = [packet(sip(b"SIP/2.0 200 OK", b"1 OPTIONS", b"%d@h" % n)) for n in range(6)]
+    fill(store, ok[:5])
+    lines.update()
+    store.keep = Keep(seconds=0)
+    while store.count():
+        pass
+    store.keep = Keep()
+    assert store.last_id() == 5
+    status = packet(b"uhep why=start up=0", kind=100, cid=b"uhep", name=b"lobby")
+    fill(store, [ok[5], status])
+    lines.update()
+    told = console.file.getvalue()
+    assert "  4@h  " in told and "  5@h  " in told and "status  lobby" in told
+
+
 def test_size_is_kept(tmp_path):
     limit = 8 << 20
     with Store(tmp_path / "uhep.db", keep=Keep(octets=limit)) as store:
@@ -143,6 +166,21 @@ def test_older_database_is_renewed(tmp_path):
         assert store.agent_types() == {(2001, "desk-17"): {1: 16}}
         fill(store, [options(1)])
         assert found(store, "only1") == ["1@h"] and store.count() == 17
+
+
+def test_database_of_version_2_is_renewed(tmp_path):
+    path = tmp_path / "uhep.db"
+    status = packet(b"uhep why=start up=0", kind=100, cid=b"uhep")
+    with Store(path) as store:
+        fill(store, [options(1), status])
+    with sqlite3.connect(path) as db:
+        db.executescript("DROP INDEX packets_status; DROP TABLE numbered")
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    with Store(path) as store:
+        assert [one.id for one, _ in store.statuses()] == [2] == [store.last_id()]
+        fill(store, [options(3)])
+        assert store.messages("3@h")[0].id == 3
 
 
 def test_older_database_is_renewed_for_a_reader(tmp_path):

@@ -83,6 +83,20 @@ def test_the_last_of_each_device_and_no_call(store):
     assert store.calls() == [] and store.count() == 4
 
 
+def test_the_many_before_the_last_are_not_read(store):
+    """A server asks four times a second, and an agent tells every minute for years."""
+    for n in range(1500):
+        add(store, status_packet())
+        add(store, status_packet(b"keepalive"))
+        add(store, status_packet(b"uhep why=start up=0" if n == 0 else b"keepalive", b"lobby"))
+    store.flush()
+    steps = []
+    store._db.set_progress_handler(lambda: steps.append(1), 1)
+    assert len(store.statuses()) == 2 and len(steps) < 1000
+    store._db.set_progress_handler(None, 0)
+    assert [m.agent for m, _ in store.statuses(after=3)] == ["esp32-01"]
+
+
 def test_show_and_decode(store):
     add(store, status_packet())
     store.flush()

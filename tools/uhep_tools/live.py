@@ -115,13 +115,11 @@ class Lines:
 
     def _tell_statuses(self) -> None:
         """What devices say of themselves, but for what they say every minute."""
-        seen = self._statuses
-        for message, status in reversed(self._server.store.statuses()):
-            if message.id > seen:
-                self._statuses = message.id
-                if status.why != "time" or status.gap or status.word("failure"):
-                    said = printable(str(status))
-                    self._print(f"{date(message.stamp_us)}  status  {message.agent}  {said}")
+        for message, status in reversed(self._server.store.statuses(after=self._statuses)):
+            self._statuses = message.id
+            if status.why != "time" or status.gap or status.word("failure"):
+                said = printable(str(status))
+                self._print(f"{date(message.stamp_us)}  status  {message.agent}  {said}")
 
     def _tell_rejects(self) -> None:
         seen = self._server.counters

@@ -19,6 +19,8 @@ from uhep_tools.tables import (
 )
 from uhep_tools.words import ask
 
+# As the index packets_status has it.
+_IS_STATUS = f"type = {LOG} AND cid = '{OWN_CID}' AND instr(raw, x'{MARK.hex()}')"
 _MATCHES = 5000  # messages of a search whose calls are looked at, the newest
 
 # What a person chooses from -> the condition on a call's state.
@@ -182,14 +184,18 @@ class Queries:
             found.setdefault((node, name), {})[kind] = packets
         return found
 
-    def statuses(self) -> list[tuple[Message, Status]]:
-        """The last status line of each device that sent one, the latest first."""
+    def statuses(self, after: int = 0) -> list[tuple[Message, Status]]:
+        """The last status line of each device that sent one, the latest first.
+
+        after: only of those that sent one after the packet with this id.
+        """
         sql = (
-            f"SELECT {PACKETS.columns} FROM packets WHERE id IN (SELECT max(id) FROM packets"
-            " WHERE cid = ? AND type = ? AND instr(raw, ?) GROUP BY node_id, node_name)"
+            f"SELECT {PACKETS.columns} FROM packets WHERE id IN (SELECT (SELECT max(id)"
+            " FROM packets AS p WHERE p.node_id = agents.node_id"
+            f" AND p.node_name = agents.node_name AND {_IS_STATUS} AND id > ?) FROM agents)"
             " ORDER BY id DESC"
         )
-        found = [Message(*row) for row in self._query(sql, OWN_CID, LOG, MARK)]
+        found = [Message(*row) for row in self._query(sql, after)]
         lines = [(each, parse(each.packet.payload)) for each in found]
         return [(each, status) for each, status in lines if status]
 
@@ -199,8 +205,8 @@ class Queries:
         return [Reject(*row) for row in self._query(sql, limit)]
 
     def last_id(self) -> int:
-        """The highest packet id in the database, 0 if it is empty."""
-        return self._query("SELECT ifnull(max(id), 0) FROM packets")[0][0]
+        """The highest id that a packet ever had, 0 if there was none."""
+        return self._query("SELECT last_id FROM numbered")[0][0]
 
     def count(self) -> int:
         """Packets in the database."""

@@ -22,8 +22,9 @@ _CALLS_AT_ONCE = 500  # of a query, far below SQLite's limit of variables
 
 def write_packets(db: sqlite3.Connection, entries: list[tuple[Message, str]]) -> None:
     """entries: messages without an id, in the order of arrival, and the text of each to search."""
-    (last,) = db.execute("SELECT ifnull(max(id), 0) FROM packets").fetchone()
+    (last,) = db.execute("SELECT last_id FROM numbered").fetchone()
     numbered = list(enumerate(entries, last + 1))
+    db.execute("UPDATE numbered SET last_id = ?", (last + len(entries),))
     db.executemany(PACKETS.write, ((number, *_row(entry)) for number, (entry, _) in numbered))
     db.executemany(
         "INSERT INTO words (rowid, text) VALUES (?, ?)",

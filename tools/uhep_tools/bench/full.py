@@ -38,6 +38,7 @@ def fill(path: Path, messages: int, progress: Progress) -> None:
             last = min(made, messages - copy * made)
             _copy(db, texts, copy, copy * made, last)
             db.commit()
+        db.execute("UPDATE numbered SET last_id = (SELECT max(id) FROM packets)")
     db.close()
     texts.close()
 
