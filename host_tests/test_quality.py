@@ -263,6 +263,26 @@ def test_what_is_no_report(text):
         vqreport.parse(text)
 
 
+@pytest.mark.parametrize(
+    "port", ["²", "-1", "65536", "9" * 5000, "inf", "nan", ""], ids=lambda text: text[:9]
+)
+def test_what_is_no_port(port):
+    found = vqreport.parse(BODY.replace("PORT=4000", f"PORT={port}"))
+    assert found.address("Local") == ("192.0.2.10", 0, "0x1A2B3C4D")
+    (point,) = told(BODY.replace("PORT=4000", f"PORT={port}").encode(), 35)
+    assert point.stream == "192.0.2.20:5000 → 192.0.2.10:0"
+
+
+@pytest.mark.parametrize(
+    "value", ["inf", "-inf", "nan", "1e400", "9" * 5000, "²"], ids=lambda text: text[:9]
+)
+def test_what_is_no_number(value):
+    body = BODY.replace("MOSCQ=4.0", f"MOSCQ={value}").replace("IAJ=3", f"IAJ={value}")
+    assert vqreport.parse(body).number("MOSCQ") is None
+    (point,) = told(body.encode(), 35)
+    assert (point.mos, point.jitter_ms) == (4.1, None)
+
+
 def test_a_long_word_is_read_once():
     """Not from each of its letters to its end again, which would take days."""
     found = vqreport.parse(BODY.replace("NLR=0.6", "x" * 1_000_000 + " -" + "y-" * 500_000))

@@ -288,6 +288,16 @@ def test_quality_is_plotted(store, page):
     assert rows(get(page, "/?mos=3.6")[2]) == [CALL_TEXT]
 
 
+@pytest.mark.parametrize("port", ["²", "9" * 5000], ids=["²", "long"])
+@pytest.mark.parametrize("value", ["inf", "nan", "-1e308"])
+def test_nonsense_of_quality_is_no_trouble(store, page, value, port):
+    told = f"VQSessionReport: CallTerm\r\nCallID: {CALL_TEXT}\r\nLocalAddr: IP=h PORT={port}\r\n"
+    told += f"LocalMetrics:\r\nQualityEst: MOSCQ={value}\r\nDelay: IAJ={value} RTD={value}\r\n"
+    fill(store, [*captured(), packet(told.encode(), kind=35, after_us=9, cid=CALL_ID)])
+    assert get(page, URL)[0] == 200
+    assert all(get(page, URL.replace("?", f".{kind}?"))[0] == 200 for kind in ("txt", "json"))
+
+
 def test_agents_and_logs(store, page):
     for up, dropped in ((50, 0), (70, 2), (3, 2)):
         line = b"uhep status uptime=%d dropped=%d heap_free=40000" % (up, dropped)

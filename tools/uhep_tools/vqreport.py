@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from uhep_tools.figures import number
+
 _FIRST = re.compile(r"VQ(Session|Interval|Alert)Report\s*:?\s*(.*)")
 _LINE = re.compile(r"([A-Za-z][A-Za-z-]*)\s*:\s*(.*)")
 # A word is read once: hostile ones are long.
@@ -32,17 +34,14 @@ class VqReport:
         return self.fields.get("CallID")
 
     def number(self, name: str, remote: bool = False) -> float | None:
-        """A metric as a number, None if it is not there or none."""
-        try:
-            return float((self.remote if remote else self.local)[name])
-        except (KeyError, ValueError):
-            return None
+        """A metric as a finite number, None if it is not there or none."""
+        return number((self.remote if remote else self.local).get(name))
 
     def address(self, side: str) -> tuple[str, int, str]:
         """(IP, port, SSRC as written) of "Local" or "Remote"; "", 0 where it is not told."""
         pairs = _pairs(self.fields.get(f"{side}Addr", ""))
-        port = pairs.get("PORT", "")
-        return pairs.get("IP", ""), int(port) if port.isdigit() else 0, pairs.get("SSRC", "")
+        port = number(pairs.get("PORT")) or 0
+        return pairs.get("IP", ""), int(port) if 0 < port < 65536 else 0, pairs.get("SSRC", "")
 
 
 def parse(text: bytes | str) -> VqReport:
