@@ -3,8 +3,9 @@
 import errno
 
 from capture_doubles import CONFIG, Link, Ticks, at, drain, field, stamp
-from network_doubles import FLOW, Network, Sock, poll, put, raises, serials
+from network_doubles import FLOW, Network, Sock, frames, poll, put, raises, serials
 from uhep import LOG, OUT, Agent, config
+from uhep.clock import Clock
 from uhep.config import ConfigError
 
 A, B = "192.0.2.1:9060", "192.0.2.2:9060"
@@ -41,7 +42,7 @@ def balance(a):
     s = a.stats()
     for who in ("", "copy_"):
         done = s[who + "sent"] + s[who + "dropped"] + s[who + "waiting"]
-        assert s["captured"] == done + s.get(who + "spooled", 0), s
+        assert s[who + "captured"] == done + s.get(who + "spooled", 0), s
     return s
 
 
@@ -135,6 +136,36 @@ def test_a_reset_of_one_is_nothing_to_the_other():
     assert serials(net.socks[1].stream) == (list(range(30)), b"")
     s = balance(a)
     assert s["unconfirmed"] == len(first) and s["copy_unconfirmed"] == 0
+
+
+def test_keep_alives_have_a_time_and_are_of_one_collector():
+    sync, Clock.sync = Clock.sync, lambda clock: False
+    try:
+        with Network() as net:
+            a = agent(transport="tcp", keepalive_s=5)
+            a.clock.set(1767225600)
+            poll(a, 3)
+            net.socks[1].says = OSError(errno.ECONNRESET)
+            net.coming = [OSError(-2)] * 99  # the second is away from now on
+            for i in range(20):
+                a.ms.now += 1000
+                a.ticks.pass_us(1000000)
+                if i % 10 == 9:
+                    put(a, i)
+                a.poll()
+                if i % 10 == 6:
+                    put(a, i)
+                    a.poll()
+    finally:
+        Clock.sync = sync
+    found, rest = frames(net.socks[0].stream)
+    stamps = [stamp(frame) for frame in found]
+    said = [field(frame, 15)[:4] for frame in found]
+    assert said == [b"keep", b"0006", b"0009", b"keep", b"0016", b"0019"], said
+    assert at(1767225600, 0) < stamps[0] and stamps[-1] < at(1767225622, 0)
+    assert stamps == sorted(stamps) and len(set(stamps)) == len(stamps)
+    s = balance(a)
+    assert s["captured"] == 6 and s["copy_captured"] == 4 == s["copy_waiting"]
 
 
 def test_held_until_the_time_is_known():

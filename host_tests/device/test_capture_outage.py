@@ -262,6 +262,64 @@ def test_a_record_that_breaks_each_connection_is_given_up():
         assert s["spool_lost"] == 1 and s["spool_waiting"] == 0
 
 
+def test_the_record_behind_one_that_was_given_up_has_its_own_two_tries():
+    with Milliseconds() as ms, Flash():
+        d = Device(ms)
+        d.cut()
+        d.capture(30)
+        for _ in range(3):  # twice the first record, once the next
+            d.link.script = [100] + 9 * [None]
+            d.join()
+            d.turn()
+            d.turn()
+            d.cut()
+            assert len(d.link.part) == 100
+            d.link.part = b""
+        d.join()
+        d.link.script = []
+        assert d.sent() == list(range(1, 30))
+        assert d.balance()["spool_lost"] == 1
+
+
+def test_a_record_is_given_up_whatever_is_lost_meanwhile():
+    with Milliseconds() as ms, Flash():
+        d = Device(ms)
+        d.cut()
+        d.capture(30)
+        for _ in range(2):
+            d.link.script = [100] + 9 * [None]
+            d.join()
+            d.turn()
+            d.turn()
+            d.cut()
+            d.link.part = b""
+            d.agent.spool.put(bytes(5000), 0, 5000)  # no block takes that
+        d.join()
+        d.link.script = []
+        assert d.sent() == list(range(1, 30))
+        assert d.agent.stats()["spool_lost"] == 3
+
+
+def test_no_memory_to_spool_leaves_poll_alone():
+    with Milliseconds() as ms, Flash():
+        d = Device(ms)
+        d.cut()
+        put, spool = d.agent.spool.put, d.agent.spool
+
+        def full(*args):
+            raise MemoryError("memory allocation failed")
+
+        spool.put = full
+        d.capture(5)
+        assert d.balance()["spooled"] == 0
+        d.turn()
+        spool.put = put
+        d.capture(25)
+        assert d.balance()["spooled"] > 20 and d.balance()["dropped"] == 0
+        d.join()
+        assert d.sent() == list(range(30))
+
+
 def test_errors_of_the_link_do_not_leave_poll():
     with Milliseconds() as ms, Flash():
         d = Device(ms)

@@ -1,12 +1,15 @@
 """The line that the agent tells about itself, and what it knows of lost packets."""
 
 import errno
+from struct import pack
 
 from capture_doubles import Link, Ticks, drain, field
 from capture_doubles import agent as capture_agent
+from flash_doubles import Flash
 from network_doubles import raises
 from uhep import IN, OUT, config
 from uhep.config import ConfigError
+from uhep.gap import Gap
 from uhep.logline import Line, Name
 
 FLOW = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
@@ -72,6 +75,45 @@ def test_an_error_that_leaves_the_link_open_is_no_outage():
             assert after(a, 1000) == []
         (line,) = after(a, 30000)
         assert value(line, "why") == "time" and value(line, "errors") == "30"
+
+
+def test_what_the_spool_loses_is_told():
+    with Flash():
+        a = agent(spool={"path": "/x", "blocks": 2}, queue_bytes=2048, spool_per_s=1000)
+        after(a, 0)
+        connect, a.link.open = a.link.open, lambda: False
+        a.link.close()
+        a._linked()
+        stamps = []
+        for i in range(100):
+            a.ticks.pass_us(1000)
+            text = b"INVITE sip:x SIP/2.0\r\nCall-ID: c%d\r\nCSeq: 1 INVITE\r\n\r\n" % i
+            a.capture(a.line, OUT, text + bytes(100), len(text) + 100)
+            stamps.append("%d.%06d" % a.clock.now())
+            a.poll()
+        a.link.open = connect
+        a.ms.pass_us(2000)
+        line = []
+        while not line:
+            line = lines(a)
+            a.ms.pass_us(10)
+        (line,) = line
+        lost = a.stats()["spool_lost"]
+        assert lost > 50 and a.stats()["dropped_oldest"] == 0
+        assert value(line, "why") == "outage" and value(line, "lost") == "%d" % lost
+        assert value(line, "lost_from") == stamps[0], line
+        assert value(line, "lost_to") == stamps[lost - 1] and value(line, "lost_more") == "1"
+
+
+def test_what_is_lost_in_another_order():
+    # The ring may lose a packet before the spool loses older ones.
+    a = agent()
+    gap = Gap(a)
+    gap.spooled(2, bytes(4) + pack(">4I", 1000, 5, 70000, 999999))
+    gap.spooled(1, bytes(4) + pack(">4I", 999, 7, 999, 7))
+    gap.spooled(3, bytes(4) + pack(">4I", 999, 8, 70000, 999998))
+    assert gap.lost == 6 and gap.more and gap.calls == 0
+    assert list(gap.span) == [0, 999, 7, 1, 70000 - 65536, 999999]
 
 
 def test_off():

@@ -150,6 +150,28 @@ def test_a_packet_cut_twice_is_given_up():
     assert s["sent"] == 2 and s["unconfirmed"] == 1 and s["waiting"] == 0
 
 
+def test_without_a_time_packets_are_told_apart_all_the_same():
+    # All stamps are 0/0.
+    n = size()
+    with Network(Sock(takes=100, then=RESET), Sock(takes=n + 100, then=RESET)) as net:
+        a = tcp(before_time="zero")
+        a.clock.is_set, a.clock.sync = False, lambda: False
+        a.ring.st[24] = 1
+        for i in range(6):
+            put(a, i)
+        poll(a, 20, 1000)
+    assert [serials(sock.stream)[0] for sock in net.socks] == [[], [0], [1, 2, 3, 4, 5]]
+    assert a.stats()["unconfirmed"] == 1
+    with Network(*[Sock(takes=100, then=RESET) for _ in range(2)]) as net:
+        a = tcp(before_time="zero")
+        a.clock.is_set, a.clock.sync = False, lambda: False
+        a.ring.st[24] = 1
+        for i in range(3):
+            put(a, i)
+        poll(a, 20, 1000)
+    assert serials(net.socks[2].stream)[0] == [1, 2]
+
+
 def test_cut_packets_that_are_not_the_same():
     n = size()
     cuts = [Sock(takes=n + 50, then=RESET) for _ in range(3)]

@@ -17,6 +17,7 @@ _SIZE = const(7)
 _PEAK_BYTES = const(11)
 _PEAK_RECORDS = const(12)
 _QUEUED = const(14)
+_HI = const(20)
 _ZERO = const(24)
 _METHOD = const(25)
 _CLASS = const(27)
@@ -70,6 +71,8 @@ class Copy(Guard):
             queue = make(own)
             queue.clock = agent.clock
             queue.mover = Mover(queue.ring.buf)
+            if getattr(queue.link, "_beat", None):
+                self._date_beats(queue, queue.link._beat)
             self._hear(queue)
             self.queues.append(queue)
         self._set = agent.clock.set
@@ -96,6 +99,16 @@ class Copy(Guard):
 
         queue._linked = told
 
+    def _date_beats(self, queue, beat):
+        # A keep-alive is captured on the queue itself, in whose state the time stands still.
+        def dated():
+            self._agent.clock.tick(1)
+            self._describe(queue.ring.st, _HI, _METHOD)
+            beat()
+            self._agent.clock.tick(1)
+
+        queue.link._beat = dated
+
     def _date(self, sec, us=0):
         # Packets that were captured before the time was known wait in the queues.
         clock, st = self._agent.clock, self._ring.st
@@ -121,7 +134,7 @@ class Copy(Guard):
             queue.mover.move(to, self._ring.buf, at, total)
 
     def _room(self, queue, total):
-        self._describe(queue.ring.st, _METHOD)
+        self._describe(queue.ring.st, _METHOD, _STATE)
         at = _place(queue.ring.st, total + _SLACK)
         while at < 0:
             if not queue._room(at, total):
@@ -129,9 +142,9 @@ class Copy(Guard):
             at = _place(queue.ring.st, total + _SLACK)
         return at
 
-    def _describe(self, st, i):
-        # What the scan found, for the queue's order of sacrifice.
-        while i < _STATE:
+    def _describe(self, st, i, end):
+        # What the scan found, for the queue's order of sacrifice; or the clock's.
+        while i < end:
             st[i] = self._ring.st[i]
             i += 1
 

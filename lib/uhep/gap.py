@@ -15,10 +15,10 @@ _SAME = const(24)  # octets and the length by which one is known again
 
 
 class Gap:
-    """Notes what an agent's ring loses, until `clear`.
+    """Notes what an agent's ring and its spool lose, until `clear`.
 
     lost: packets; calls: Call-IDs that are kept; more: whether there were others, or packets
-    whose Call-ID is not known: with `drop` "newest" none is.
+    whose Call-ID is not known: with `drop` "newest", and of what the spool lost, none is.
 
     Memory: 300 octets, made here; noting a loss allocates nothing.
     """
@@ -26,6 +26,7 @@ class Gap:
     def __init__(self, agent):
         """Stands before `agent`'s `_room` from now on, and hears what its ring evicts."""
         self._ring = agent.ring
+        self._buf = agent.ring.buf
         self._clock = agent.clock
         self._room = agent._room
         self._ids = bytearray(_CALLS * _OCTETS)
@@ -33,6 +34,8 @@ class Gap:
         self.span = array("i", [0] * 6)  # stamps of the first and the last, as the clock's
         self.clear()
         agent._room = self.room
+        if hasattr(agent, "spool"):
+            agent.spool.losing = self.spooled
         self._ring.lost = self._evicted
 
     def clear(self):
@@ -55,30 +58,48 @@ class Gap:
         self._note(self._half(at + 42), self._half(at + 44), self._us(at + 53))
         self._find(at, at + self._half(at + 4))
 
+    def spooled(self, n, stamps):
+        """The spool loses n packets: see Spool.losing."""
+        self._buf = stamps
+        self._note(self._half(4), self._half(6), self._us(9))
+        self._note(self._half(12), self._half(14), self._us(17))
+        self._buf = self._ring.buf
+        self.lost += n - 2
+        self.more = True
+
     def _find(self, at, end):
-        at += 73 + 2 * self._ring.buf[at + 78]  # behind the addresses, which end what is constant
+        at += 73 + 2 * self._buf[at + 78]  # behind the addresses, which end what is constant
         while at < end:
-            if self._ring.buf[at + 3] == 17 and not self._ring.buf[at + 2]:
+            if self._buf[at + 3] == 17 and not self._buf[at + 2]:
                 return self._call(at + 6, self._half(at + 4) - 6)
             at += self._half(at + 4)
         self.more = True
 
     def _half(self, at):
-        return self._ring.buf[at] << 8 | self._ring.buf[at + 1]
+        return self._buf[at] << 8 | self._buf[at + 1]
 
     def _us(self, at):
-        return self._ring.buf[at] << 16 | self._half(at + 1)
+        return self._buf[at] << 16 | self._half(at + 1)
 
     def _note(self, hi, lo, us):
-        span = self.span
-        if not self.lost:
-            span[0] = hi
-            span[1] = lo
-            span[2] = us
+        # What the spool loses may be older than what the ring lost before.
+        if not self.lost or self._earlier(0, hi, lo, us):
+            self._set(0, hi, lo, us)
+        if not self.lost or not self._earlier(3, hi, lo, us):
+            self._set(3, hi, lo, us)
         self.lost += 1
-        span[3] = hi
-        span[4] = lo
-        span[5] = us
+
+    def _earlier(self, i, hi, lo, us):
+        if hi != self.span[i]:
+            return hi < self.span[i]
+        if lo != self.span[i + 1]:
+            return lo < self.span[i + 1]
+        return us < self.span[i + 2]
+
+    def _set(self, i, hi, lo, us):
+        self.span[i] = hi
+        self.span[i + 1] = lo
+        self.span[i + 2] = us
 
     def _call(self, at, n):
         i = 0

@@ -39,7 +39,7 @@ class Outage:
         self._blocked = False  # it took nothing: a live record has to find out when it does
         self._due = 0
         self._at = self._left = 0  # of a spooled record: next octet to send, octets yet to send
-        self._cut = None  # spool.sent when one was cut
+        self._cut = None  # spool.passed when one was cut
         self._before = (agent._idle, agent._linked, agent.stats, agent._failed)
         agent._failed = self.failed
         agent._idle = self.idle
@@ -140,9 +140,10 @@ class Outage:
     def _half(self):
         # A spooled record was cut: once more, but lest it keeps all others back, no more.
         s = self.spool
-        if self._cut == s.sent:
+        if self._cut == s.passed:
             s.done(1)
-        self._cut = s.sent
+        else:
+            self._cut = s.passed
 
     def _save(self):
         # A record that is half on the wire stays.
@@ -150,11 +151,17 @@ class Outage:
         st = ring.st
         seq = self.spool.seq
         while st[_USED] > self._mark and st[_AT] == st[_TAIL] and self.spool.seq == seq:
-            if not self._move(ring, st):
+            if not self._move():
                 break
 
-    def _move(self, ring, st):
-        # The oldest record; False: it stays.
+    def _move(self):
+        # The oldest record; None: there is no memory for that now.
+        with caught:
+            return self._moved(self._ring)
+
+    def _moved(self, ring):
+        # False: it stays.
+        st = ring.st
         kind = ring.buf[st[_TAIL] - 1]
         if not self.spool.wants(kind):
             ring.drop(st[_TAIL])

@@ -22,6 +22,9 @@ from uhep.port import const
 _HEADER = const(16)
 _MAGIC = b"uhS2"
 _H = const(72)
+_FIRST = const(4)
+_LATEST = const(12)
+_KINDS = const(20)
 _FAULTS = (OSError, MemoryError)  # opening a file takes memory
 _ERRORS = {12: "ENOMEM", 28: "ENOSPC", 30: "EROFS"}  # not in every port's errno
 
@@ -39,7 +42,7 @@ def wrong(value):
 class Spool:
     """Records go in at one end (`put`) and come out at the other (`ready`, `done`), in order.
 
-    Memory: one block and some 70 octets for each block in flash, made here; opening a file
+    Memory: one block and some 90 octets for each block in flash, made here; opening a file
     takes what the file system takes. One buffer serves both ends: it is the block that is
     being filled, and later the one that is being sent.
 
@@ -57,7 +60,12 @@ class Spool:
     or unreadable; lost_by: these by class. bad: blocks that were cut, changed, or not ours.
     seq: number of the next block. found: records that were in flash at the start;
     found + spooled = sent + lost + waiting.
+    passed: another number whenever another record is the oldest.
+    losing: None, or a function that is told of n records that are lost: losing(n, stamps); at 4
+    and 12 in `stamps` seconds and microseconds of the first and of the last, 4 octets each.
     """
+
+    losing = None
 
     def __init__(self, path, blocks, block=4096):
         """path: of the files, without number; blocks: how many; block: octets, 32 to 16384.
@@ -71,11 +79,15 @@ class Spool:
         self.waiting = self.spooled = self.sent = self.lost = self.bad = 0
         self.lost_by = [0, 0, 0, 0]
         self.at = self.end = _HEADER  # in buf: the next record, and where records end
-        self._kinds = bytearray(4)  # records in buf by class, while it is being filled
+        self.passed = 0
+        # Of buf, while it is being filled: records by class, and stamps as for `losing`.
+        self._kinds = bytearray(_KINDS)
+        self._last = _HEADER  # the record that was put there last
         self._class = 0  # of the record that is ready
         self._sending = False  # buf is a copy of the oldest block in flash
         self._from = _HEADER  # where the oldest block in flash goes on, if it was begun
-        self._queue = []  # (slot, records not sent by class) of blocks in flash, oldest first
+        # (slot, records not sent by class, and stamps) of blocks in flash, oldest first
+        self._queue = []
         self.seq = 0
         self._recover()
         self.found = self.waiting
@@ -88,7 +100,7 @@ class Spool:
         """
         if kind == 3 or 4 * len(self._queue) < (2 + kind // 2) * self.blocks:
             return True
-        return not max([max(kinds[kind + 1 :]) for _, kinds in self._queue])
+        return not max([max(kinds[kind + 1 : 4]) for _, kinds in self._queue])
 
     def put(self, buf, at, n, kind=2):
         """Take the record of n octets at buf[at], of class `kind`; may write a block.
@@ -99,15 +111,17 @@ class Spool:
             return False
         if self._sending:
             self._from = self.at
+            _stamp(self._queue[0][1], _FIRST, self.buf, self.at)
             self._empty()
         if n > len(self.buf) - _HEADER:
-            self.lost += 1
-            self.lost_by[kind] += 1
+            self.waiting += 1
+            self._give_up(buf, at, kind)
         else:
             if self.end + n > len(self.buf) and not self.store():
                 return False
             pack_into("%ds" % n, self.buf, self.end, buf[at : at + n])
             self.buf[self.end] = kind
+            self._last = self.end
             self.end += n
             self._kinds[kind] += 1
             self.waiting += 1
@@ -118,6 +132,9 @@ class Spool:
         """Write the block that is being filled. False: it could not be, and stays in memory."""
         if self.status != "ok":
             return False
+        fresh = bytearray(_KINDS)
+        _stamp(self._kinds, _FIRST, self.buf, self.at)
+        _stamp(self._kinds, _LATEST, self.buf, self._last)
         slot = self._room()
         if slot is None:
             self._forget(self._kinds)
@@ -125,7 +142,7 @@ class Spool:
             return True
         if self.at < self.end and self.buf[self.at] == _H:
             self.buf[self.at] = self._class
-        n = sum(self._kinds)
+        n = _sum(self._kinds)
         pack_into(">4sIIHH", self.buf, 0, _MAGIC, 0, self.seq, self.end, n)
         pack_into(">I", self.buf, 4, self._crc(self.end))
         try:
@@ -139,7 +156,7 @@ class Spool:
             self._from = self.at
         self._queue.append((slot, self._kinds))
         self.seq += 1
-        self._kinds = bytearray(4)
+        self._kinds = fresh
         self._empty()
         return True
 
@@ -175,11 +192,13 @@ class Spool:
 
     def done(self, lost=0):
         """The record that is ready was sent, or is given up: on to the next one."""
+        if lost:
+            self._give_up(self.buf, self.at, self._class)
+        else:
+            self.sent += 1
+            self.waiting -= 1
         self.at += self._length()
-        self.sent += 1 - lost
-        self.lost += lost
-        self.lost_by[self._class] += lost
-        self.waiting -= 1
+        self.passed += 1
         if self._sending:
             self._queue[0][1][self._class] -= 1
         else:
@@ -203,14 +222,25 @@ class Spool:
         # Forget a block in flash: its slot.
         if i == 0:
             self._from = _HEADER
+            self.passed += 1
         return self._queue.pop(i)[0]
 
     def _lose(self, i):
         self._forget(self._queue[i][1])
         return self._pop(i)
 
+    def _give_up(self, buf, at, kind):
+        kinds = bytearray(_KINDS)
+        kinds[kind] = 1
+        _stamp(kinds, _FIRST, buf, at)
+        _stamp(kinds, _LATEST, buf, at)
+        self._forget(kinds)
+
     def _forget(self, kinds):
         # Records that are lost, by class.
+        n = _sum(kinds)
+        if n and self.losing:
+            self.losing(n, kinds)
         for i in range(4):
             self.lost += kinds[i]
             self.lost_by[i] += kinds[i]
@@ -244,11 +274,14 @@ class Spool:
         self._remove(slot)
 
     def _count(self, end):
-        kinds = bytearray(4)
+        kinds = bytearray(_KINDS)
         self.at = _HEADER
+        _stamp(kinds, _FIRST, self.buf, self.at)
         while self.at < end:
             kinds[self.buf[self.at] & 3] += 1
+            self._last = self.at
             self.at += self._length() or end
+        _stamp(kinds, _LATEST, self.buf, self._last)
         return kinds
 
     def _recover(self):
@@ -265,7 +298,7 @@ class Spool:
             self._off(e)
         for seq, slot, kinds in sorted(found):
             self._queue.append((slot, kinds))
-            self.waiting += sum(kinds)
+            self.waiting += _sum(kinds)
             self.seq = seq + 1
         self._empty()
 
@@ -286,4 +319,18 @@ def _worth(kinds):
     n = 3
     while n and not kinds[n]:
         n -= 1
-    return 2 * n + (2 * kinds[n] >= sum(kinds))
+    return 2 * n + (2 * kinds[n] >= _sum(kinds))
+
+
+def _sum(kinds):
+    return kinds[0] + kinds[1] + kinds[2] + kinds[3]
+
+
+def _stamp(kinds, to, buf, at):
+    # That of the record at buf[at]: its chunks 9 and 10.
+    end = to + 4 if at + 56 <= len(buf) else to
+    while to < end:
+        kinds[to] = buf[at + 42]
+        kinds[to + 4] = buf[at + 52]
+        to += 1
+        at += 1

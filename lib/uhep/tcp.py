@@ -8,7 +8,10 @@ from uhep.link import UdpLink
 from uhep.port import const, ticks_diff, ticks_ms
 
 _TAIL = const(1)
+_COUNT = const(3)
 _AT = const(4)
+_QUEUED = const(14)
+_ZERO = const(24)
 
 _LOOK_MS = const(1000)
 _SLOTS = const(9)
@@ -47,7 +50,7 @@ class TcpLink(UdpLink):
         super().__init__(address, ticks)
         self.unconfirmed = 0
         self._ring = agent.ring
-        agent.ring.cut = None  # stamps of the packet that the last broken connection cut
+        agent.ring.cut = None  # which packet the last broken connection cut
         self._stall_ms = config["stall_s"] * 1000
         self._buffer = config["tcp_buffer"]
         self._step = self._buffer // (_SLOTS - 1)
@@ -244,12 +247,14 @@ class TcpLink(UdpLink):
         if ring.st[_AT] == at:
             return
         stamps = bytes(memoryview(ring.buf)[at + 42 : at + 56])
-        if stamps == ring.cut:
+        # Without a time all stamps are alike: then by how many were before it.
+        cut = (stamps, ring.st[_ZERO] and ring.st[_QUEUED] - ring.st[_COUNT])
+        if cut == ring.cut:
             ring.pop()
             self.unconfirmed += 1
         else:
             ring.rewind()
-        ring.cut = stamps
+        ring.cut = cut
 
 
 def beat(agent):
