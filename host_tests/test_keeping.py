@@ -1,5 +1,6 @@
 """What a database keeps and gives up: search, retention, older versions, a disk that is full."""
 
+import ctypes
 import re
 import resource
 import signal
@@ -213,6 +214,43 @@ def test_reader_of_what_is_not_there(tmp_path):
         Reader(tmp_path / "text.db")
 
 
+def as_others_do(*command):
+    """Run it without root's privilege to write where nobody may."""
+
+    def drop():
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+
+    return subprocess.run(
+        command, preexec_fn=drop, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+
+
+def test_read_only_medium(tmp_path):
+    """A database in WAL mode has no other file beside it once it was closed."""
+    path = tmp_path / "ro" / "uhep.db"
+    path.parent.mkdir()
+    with Store(path) as store:
+        fill(store, captured())
+    path.parent.chmod(0o500)
+    assert as_others_do("touch", path.parent / "x").returncode
+    for args, said in (
+        (["show", "--db", path], CALL_ID.decode()),
+        (["show", "5f3", "--db", path], "180 Ringing"),
+        (["decode", path], "180 Ringing"),
+    ):
+        done = as_others_do(UHEP, *args)
+        assert said in done.stdout and not done.returncode, done.stderr
+    path.parent.chmod(0o700)
+    path.with_name("uhep.db-wal").write_bytes(b"not all is in the file")
+    path.parent.chmod(0o500)
+    for args in (["show", "--db", path], ["decode", path]):
+        done = as_others_do(UHEP, *args)
+        assert done.returncode and "copy it and uhep.db-wal to" in done.stderr
+        assert "Traceback" not in done.stderr
+    path.parent.chmod(0o700)
+
+
 class Served:
     """`uhep serve` in a process of its own."""
 
@@ -289,7 +327,12 @@ def test_full_disk_is_said_and_the_server_goes_on(served, tmp_path):
     resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
     one.until("/", "4@h")
     assert "can not be written" not in one.get("/")
-    assert "19 received   19 stored" in one.stop()
+    resource.prlimit(one.process.pid, resource.RLIMIT_FSIZE, (8192, hard))
+    one.send([options(7)])
+    one.until("/", "can not be written")
+    said = one.stop()
+    assert "20 received   19 stored" in said
+    assert "1 packet lost: the database could not be written" in said
     with Store(tmp_path / "uhep.db", create=False) as store:
         assert store.count() == 19
 

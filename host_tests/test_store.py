@@ -233,6 +233,27 @@ def test_what_waits_for_a_full_disk_is_bounded(store, monkeypatch):
     assert [m.stamp_us - START_US for m in store.messages("big")] == [7, 8, 9]
 
 
+def test_what_fits_a_disk_that_is_nearly_full_is_written(store, monkeypatch):
+    monkeypatch.setattr("uhep_tools.store.BATCH", 2)
+    store._db.execute("PRAGMA max_page_count = 30")
+    fill(store, [packet(b"x" * 60000, kind=100, after_us=n, cid=b"big") for n in range(10)])
+    assert store.written == 0
+    for pages in (120, 100_000):
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        store._retry_at = 0.0
+        found = [m.stamp_us - START_US for m in store.messages("big")]
+        assert found == list(range(store.written)) and bool(store.fault) == (pages == 120)
+        assert store.written == 10 if pages > 120 else 0 < store.written < 10
+    assert store.lost == 0
+
+
+def test_what_waits_in_the_end_is_counted_as_lost(tmp_path):
+    with Store(tmp_path / "uhep.db") as store:
+        store._db.execute("PRAGMA max_page_count = 30")
+        fill(store, [packet(b"x" * 60000, kind=100, cid=b"big")] * 3)
+    assert (store.written, store.lost) == (0, 3) and "full" in store.fault
+
+
 def test_newer_database_is_refused(tmp_path):
     path = tmp_path / "uhep.db"
     Store(path).close()

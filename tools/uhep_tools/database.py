@@ -57,8 +57,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(f"{path}: there is no such database; `uhep serve` makes one")
     try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        db = sqlite3.connect(uri, uri=True, timeout=5.0, check_same_thread=False)
+        db = open_to_read(path)
         if _version(db) == VERSION:
             return db
     except sqlite3.Error as error:
@@ -66,6 +65,33 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     db.close()
     connect(path, create=False).close()  # renews it, or says why it can not be used
     return connect_to_read(path)
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open any SQLite file for reading alone, also on a medium that is. Raises sqlite3.Error."""
+    try:
+        return _open_uri(path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        # In WAL mode even a reader makes files beside it. It can do without if all is in it.
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+        wal = path.with_name(f"{path.name}-wal")
+        if wal.exists() and wal.stat().st_size:
+            raise sqlite3.OperationalError(
+                f"nothing can be written there; copy it and {wal.name} to another folder"
+            ) from None
+        return _open_uri(path, "mode=ro&immutable=1")
+
+
+def _open_uri(path: Path, options: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{options}"
+    db = sqlite3.connect(uri, uri=True, timeout=5.0, check_same_thread=False)
+    try:
+        _version(db)  # to open the file
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
 
 
 def _upgrade(db: sqlite3.Connection, path: Path, progress: Progress) -> None:

@@ -3,10 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from uhep_tools.database import open_to_read
 from uhep_tools.faults import HepError
 from uhep_tools.frame import HEADER, MAGIC, frame_length
 from uhep_tools.hextext import parse_hex
@@ -119,9 +121,8 @@ def read_rejects(path: Path) -> Iterator[Reject]:
 
 
 def _select(path: Path, query: str) -> Iterator[tuple]:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        with sqlite3.connect(uri, uri=True) as database:
+        with closing(open_to_read(path)) as database:
             yield from database.execute(query)
     except sqlite3.Error as error:
         raise ReadError(f"no database of `uhep serve`: {error}") from None

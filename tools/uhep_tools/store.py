@@ -66,10 +66,11 @@ class Store(Queries):
         self.close()
 
     def close(self) -> None:
-        """Write what is pending, a last time, and close the file."""
+        """Write what is pending, a last time, and close the file; what can not be, is lost."""
         with self._lock:
             self._retry_at = 0.0
             self.flush()
+            self.lost += len(self._take()[0])
             self._db.close()
 
     def add(self, packet: Packet, raw: bytes, peer: str, received_us: int | None = None) -> None:
@@ -109,8 +110,12 @@ class Store(Queries):
                 return
             entries, rejects = self._take()
             try:
-                if entries or rejects:
-                    self._write(entries, rejects)
+                # In parts: on a disk that is nearly full some may fit.
+                while entries or rejects:
+                    self._write(entries[:BATCH], rejects)
+                    # Should what follows fail, these must not be put back.
+                    del entries[:BATCH]
+                    rejects.clear()
                 self.trimmed += trim(self._db, self.keep, _now_us())
             except sqlite3.Error as error:
                 if self._db.in_transaction:
@@ -127,9 +132,6 @@ class Store(Queries):
         write_rejects(self._db, rejects)
         self._db.execute("COMMIT")
         self.written += len(entries)
-        # Should trim fail after this, these must not be put back.
-        entries.clear()
-        rejects.clear()
 
     def _take(self) -> tuple[list[tuple[Message, str]], list[Reject]]:
         with self._waiting:

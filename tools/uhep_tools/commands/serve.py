@@ -106,6 +106,7 @@ def command(
             if not no_page:
                 shown = Page(store.path, status_of(server), *page_at, token=token)
             asyncio.run(_serve(server, shown, notes))
+        _sum_up(server)
     except (ListenError, PageError, StoreError, TlsError) as error:
         _stop(str(error))
 
@@ -133,7 +134,7 @@ def _tls(folder: Path, host: str, cert: Path | None, key_file: Path | None, clie
 
 
 async def _serve(server, page, notes: list[str]) -> None:
-    """Until SIGINT or SIGTERM; then say what came."""
+    """Until SIGINT or SIGTERM."""
     import asyncio
     import contextlib
     import signal
@@ -141,7 +142,7 @@ async def _serve(server, page, notes: list[str]) -> None:
 
     from rich.console import Console
 
-    from uhep_tools.live import Lines, Screen, counters, trouble
+    from uhep_tools.live import Lines, Screen
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -165,6 +166,15 @@ async def _serve(server, page, notes: list[str]) -> None:
             if page:
                 await page.stop()
             await server.stop()
+
+
+def _sum_up(server) -> None:
+    """What came, and what became of it; after the database is closed."""
+    from rich.console import Console
+
+    from uhep_tools.live import counters, trouble
+
+    console = Console(highlight=False)
     for line in (f"Stopped. {counters(server)}", *trouble(server)):
         console.out(line)
     path = server.store.path

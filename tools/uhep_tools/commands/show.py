@@ -21,14 +21,15 @@ def command(
     from rich.console import Console
 
     from uhep_tools import ladder, quality
-    from uhep_tools.store import Store, StoreError
+    from uhep_tools.database import StoreError
+    from uhep_tools.queries import Reader
     from uhep_tools.views import calls_table, quality_table, status_line
 
     console = Console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     try:
-        with Store(db, create=False) as store:
+        with Reader(db) as store:
             if call is None:
                 calls = store.calls(limit)
                 console.print(calls_table(calls, time.time_ns() // 1000, console.width))
