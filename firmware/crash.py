@@ -22,7 +22,11 @@ def keep(error):
 
 def note(text):
     """Count a crash of which this is known."""
-    slots.write(_FILE, "%d\n%s" % (count() + 1, text[-_MOST:]))
+    n = count() + 1
+    try:
+        slots.write(_FILE, "%d\n%s" % (n, text[-_MOST:]))
+    except OSError:  # the flash is full: so little has room in its folder
+        slots.write(_FILE, "%d\n" % n)
 
 
 def count():
@@ -37,7 +41,8 @@ def last():
 
 def again():
     """Out of safe mode: with the next start all is tried again; one more crash leads back."""
-    slots.write(_FILE, "%d\n%s" % (SAFE_AFTER - 1, last()))
+    if count() >= SAFE_AFTER:  # else it was for another reason
+        slots.write(_FILE, "%d\n%s" % (SAFE_AFTER - 1, last()))
 
 
 def over():

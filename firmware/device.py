@@ -25,7 +25,7 @@ def load(path):
     """
     try:
         with open(path) as file:
-            return validate(json.load(file))
+            return _together(validate(json.load(file)))
     except OSError:
         return validate({})
     except ValueError as error:
@@ -50,6 +50,15 @@ def validate(given):
     return settings
 
 
+def _together(settings):
+    # What fits by itself, but not together.
+    if settings["gateway"] and settings["address"] == "127.0.0.1":
+        raise ValueError("gateway is given, so address must be too")
+    if "server_port" in settings and settings["server_port"] == settings["sip_port"]:
+        raise ValueError("server_port is sip_port, but must be another")
+    return settings
+
+
 def forget():
     """Lets go of what checking needs: it is done once, and its code need not stay."""
     for name in list(sys.modules):
@@ -71,7 +80,9 @@ def _keys_of(personality):
 def _checked(key, value, default, allowed):
     right = allowed(value) if callable(allowed) else _right(value, default, allowed)
     if right:
-        raise ValueError("%s is %r, but must be %s" % (key, value, right))
+        # A fault is printed and sent: no secret with it.
+        was = "" if "password" in key or "url" in key else " is %r, but" % (value,)
+        raise ValueError("%s%s must be %s" % (key, was, right))
     return value
 
 

@@ -61,11 +61,13 @@ class Fetch:
 
     def _url(self, url):
         kind, _, rest = url.partition("://")
-        if kind not in ("http", "https"):
-            raise FetchError("%s is no URL of http:// or https://" % url)
-        host, slash, path = rest.partition("/")
+        kind = kind.lower()
+        host, _, path = rest.partition("/")
         name, _, port = host.partition(":")
+        if kind not in ("http", "https") or not (port or "0").isdigit():
+            raise FetchError("no URL of http://host:port/ or https://")
         self._tls = kind == "https"
+        self._path = path.partition("?")[0]
         self._host, self._port = name, int(port or (443 if self._tls else 80))
         self._question = b"GET /%s HTTP/1.0\r\nHost: %s\r\nUser-Agent: uhep\r\n\r\n" % (
             path.encode(),
@@ -134,9 +136,11 @@ class Fetch:
         if self._moves > _MOVES:
             raise FetchError("the server sends us in circles")
         self.close()
-        if where.startswith("/"):
-            port = ":%d" % self._port
-            where = "http%s://%s%s%s" % ("s" if self._tls else "", self._host, port, where)
+        if "://" not in where:
+            if where[:1] != "/":  # beside what was asked for
+                where = "/" + self._path[: self._path.rfind("/") + 1] + where
+            s = "s" if self._tls else ""
+            where = "http%s://%s:%d%s" % (s, self._host, self._port, where)
         self._url(where)
         return b""
 

@@ -50,6 +50,7 @@ class Keeper:
         self._first = ""  # the first address: what is bound is bound to it
         self._well_at = None
         self._working = False
+        self._trial = slots.state()[2] is not None
         self._wdt = None
         if settings["watchdog_s"]:
             self._wdt = machine.WDT(timeout=settings["watchdog_s"] * 1000)
@@ -97,7 +98,7 @@ class Keeper:
                 self._boot_report()
         if not self._well:
             self._health(now)
-        if self.updates and self.nic.up and not busy:
+        if self.updates and not busy:
             self._update()
         if self.safe and self._past(now, SAFE_MS):
             crash.again()
@@ -165,11 +166,11 @@ class Keeper:
                 if slots.confirm():
                     self.report("confirmed", [("version", slots.version())])
                 crash.over()
-        elif self._past(now, TRIAL_MS) and slots.state()[2] is not None:
+        elif self._trial and self._past(now, TRIAL_MS):
             raise Restart("the release on trial does not get well")
 
     def _update(self):
-        said = self.updates.poll()
+        said = self.updates.poll(self.nic.up)
         if said:
             self.report("update", [("result", said)])
         if self.updates.ready:

@@ -7,17 +7,22 @@ that does not. Ctrl-C ends in the REPL. In the emulator a crash ends the process
 import sys
 import time
 
+
+def stopped():
+    try:
+        import port
+
+        port.at_console()
+    except Exception as error:
+        sys.print_exception(error)
+
+
 try:
     import start
 
     start.run()
 except KeyboardInterrupt:
-    try:
-        import port
-
-        port.at_console()
-    except ImportError:
-        pass
+    stopped()
 except Exception as error:
     sys.print_exception(error)
     try:
@@ -31,5 +36,8 @@ except Exception as error:
     except ImportError:
         raise error
     print("main: starting again in 5 s; Ctrl-C: not")
-    time.sleep(5)
-    reset()
+    try:
+        time.sleep(5)
+        reset()
+    except KeyboardInterrupt:
+        stopped()

@@ -73,6 +73,19 @@ def folder(path):
             pass
 
 
+def blocks(path, size):
+    """Blocks of flash that the files in a folder take; 0 if there is none."""
+    n = 0
+    try:
+        names = os.listdir(path)
+    except OSError:
+        names = ()
+    for name in names:
+        what = os.stat(path + "/" + name)
+        n += blocks(path + "/" + name, size) if what[0] & 0x4000 else -(-what[6] // size)
+    return n
+
+
 def sweep(slot, keep, inner=""):
     """Remove the files of a slot that are not in `keep`, and folders that become empty."""
     for name in os.listdir(slot + "/" + inner if inner else slot):

@@ -7,6 +7,7 @@ from micropython import const
 _FIRST_WAIT_MS = const(1000)  # after a failure; doubles up to
 _MOST_WAIT_MS = const(30000)
 _PATIENCE_MS = const(30000)  # for a link that is there to get an address
+_LOOK_MS = const(20000)  # between two looks at the address: DHCP may give another
 _TRIES = const(10)  # in a row that fail: then the radio is switched off and on
 
 
@@ -39,7 +40,7 @@ class Nic:
         self.losses = 0  # how often it was up and went down
 
     def poll(self):
-        """One step. True when `up` has changed."""
+        """One step. True when `up` or `address` has changed."""
         try:
             return self._step()
         except (OSError, RuntimeError, ValueError) as error:  # as the drivers raise them
@@ -53,7 +54,7 @@ class Nic:
         now = self._ticks.ticks_ms()
         if self.up:
             if self._nic.isconnected():
-                return False
+                return self._moved(now)
             self.up = False
             self.losses += 1
             self._trying = False
@@ -108,12 +109,20 @@ class Nic:
 
     def _static(self):
         s = self._settings
-        if s["gateway"]:
+        if s["gateway"] and s["address"] != "127.0.0.1":  # of a device.json that is wrong
             dns = s["dns"] or s["gateway"]
             self._nic.ifconfig((s["address"], s["netmask"], s["gateway"], dns))
 
+    def _moved(self, now):
+        if self._ticks.ticks_diff(now, self._since) < _LOOK_MS:
+            return False
+        self._since = now
+        was, self.address = self.address, self._nic.ifconfig()[0]
+        return was != self.address
+
     def _arrived(self):
         self.up = True
+        self._since = self._ticks.ticks_ms()
         self.address = self._nic.ifconfig()[0]
         self.state = "up"
         self._wait_ms = _FIRST_WAIT_MS

@@ -132,7 +132,7 @@ def capture_agent(path):
         from uhep import Agent
     try:
         agent = Agent(_with_password(path))
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:
         print("%s: nothing is captured: %s" % (path, error))
         return None
     if not agent.enabled:

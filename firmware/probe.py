@@ -23,11 +23,7 @@ def run(settings, agent):
 
     `agent` is the capture agent, or None.
     """
-    try:
-        probe = Probe(settings, agent, port.online(settings), secret("probe.key"))
-    except ValueError as error:
-        print("device.json: %s" % error)
-        return
+    probe = Probe(settings, agent, port.online(settings), secret("probe.key"))
     while probe.poll():
         port.poll()
         time.sleep_ms(1)
@@ -62,9 +58,7 @@ class Probe:
     """
 
     def __init__(self, settings, agent, address, key, clock=time):
-        """key: of the Seal. ValueError names a setting that does not fit another."""
-        if settings["server_port"] == settings["sip_port"]:
-            raise ValueError("server_port is sip_port, but must be another")
+        """key: of the Seal."""
         self.settings = settings
         self.agent = agent
         self.relay = None

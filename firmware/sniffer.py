@@ -30,25 +30,29 @@ def run(settings, agent):
     `agent` is the capture agent, or None: then there is nothing to do.
     """
     if not agent:
-        return
+        return _stop("hep.json", "a sniffer needs it")
     try:
         sock, ethernet = packets(settings["interface"], settings["promiscuous"])
     except ValueError as error:
-        print("device.json: %s" % error)
-        return
+        return _stop("device.json", error)
     except OSError as error:
-        print("%s can not listen, which takes root on Linux: %s" % (settings["name"], error))
-        return
+        return _stop(settings["name"], "can not listen, which takes root on Linux: %s" % error)
     try:
         sniffer = Sniffer(settings, agent, sock, ethernet)
     except ValueError as error:  # of Rtcp
-        print("hep.json: %s" % error)
-        return
+        return _stop("hep.json", error)
     print("%s listens on %s" % (settings["name"], settings["interface"]))
     while sniffer.poll():
         port.poll()
         time.sleep_ms(1)
     print(json.dumps(sniffer.counts()))
+
+
+def _stop(where, why):
+    why = "%s: %s" % (where, why)
+    if port.ON_BOARD:  # where it counts as a crash: after three the device is left in peace
+        raise RuntimeError(why)
+    print(why)
 
 
 class Sniffer:

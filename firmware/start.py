@@ -2,8 +2,9 @@
 
 In this order: the agent's ring is the largest piece of memory that the device ever asks for,
 and gets it while the heap is in one piece, before the rest of the code is loaded around it.
-After three crashes in a row the personality is left out (safe.py). A device.json that is wrong
-does the same on a board, with the defaults: what the device needs to be mended is a network.
+After three crashes in a row the personality is left out (safe.py), after four the agent too. A
+device.json that is wrong does the same on a board, with the defaults: what the device needs to be
+mended is a network.
 """
 
 import device
@@ -34,8 +35,12 @@ def run():
 
     if keeper.cause == "watchdog":
         crash.note("the watchdog has reset the device")
-    keeper.agent = agent = port.capture_agent("hep.json")
-    keeper.safe = bool(fault) or crash.count() >= crash.SAFE_AFTER
+    crashes = crash.count()
+    agent = None
+    if crashes <= crash.SAFE_AFTER:  # what crashes even in safe mode may be the agent
+        agent = port.capture_agent("hep.json")
+    keeper.agent = agent
+    keeper.safe = bool(fault) or crashes >= crash.SAFE_AFTER
     try:
         if keeper.safe:
             import safe
@@ -61,7 +66,7 @@ def _rescued():
                 settings[key] = device.validate({key: given[key]})[key]
             except (ValueError, KeyError):
                 pass
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, LookupError):
         pass
     return settings
 

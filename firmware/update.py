@@ -18,11 +18,12 @@ import os
 from binascii import hexlify, unhexlify
 
 import slots
-from manifest import ManifestError, digest, entries, entry, folder, lines, number, sweep
+from manifest import ManifestError, blocks, digest, entries, entry, folder, lines, number, sweep
 from micropython import const
 
 _HEAD = 160
 _MANIFEST = const(24576)
+_SPARE = const(16)  # blocks: of folders, of the file that is replaced, for what else is written
 _PREFIX = const(b"uhep release\n")
 
 
@@ -34,12 +35,19 @@ class NotNewer(UpdateError):
     """The release is not newer than the one that runs, or was tried and has failed."""
 
 
+def _free():
+    # Octets of a block, and blocks that are free. A full littlefs may count to less than none.
+    size, _, most, free = os.statvfs(".")[:4]
+    return size, free if free <= most else 0
+
+
 class Update:
     """Takes a bundle in pieces of any size.
 
     `feed` a piece, then call `work` until it says that there is no more to do, and so on; when
     `done`, the release is in its slot, checked, and will be tried at the next boot. Both raise
-    UpdateError (a ManifestError), and OSError of the file system. Memory: the manifest, some 9 KB.
+    UpdateError (a ManifestError), and OSError of the file system. Memory: the manifest, 14 KB,
+    for a moment twice.
     """
 
     def __init__(self, key, arch, newer=True):
@@ -59,6 +67,7 @@ class Update:
         self._lines = None
         self._file = None
         self._left = 0
+        self._text = None  # the manifest, once the slot is not whole any more
         self.version = ""
         self.done = False
 
@@ -86,10 +95,12 @@ class Update:
         return True
 
     def close(self):
-        """Let go of the file that is open."""
+        """Let go of the file that is open; of all, if it has come to nothing and left no room."""
         if self._file:
             self._file.close()
             self._file = None
+        if self._text and not self.done and _free()[1] < _SPARE:
+            sweep(self._slot, ())
 
     def _head(self, data, at):
         if self._want is None:
@@ -144,6 +155,7 @@ class Update:
         if head[2] != "arch " + self._arch:
             raise UpdateError("the release is for %s, this device is %s" % (head[2], self._arch))
         self._is_new()
+        self._fits(manifest)
         self._text = manifest
         self._clear()
         self._lines = rows
@@ -159,6 +171,13 @@ class Update:
             if has and number(self.version) <= number(has):
                 raise NotNewer("%s is not newer than %s" % (self.version, has))
 
+    def _fits(self, manifest):
+        size, free = _free()
+        free += blocks(self._slot, size) - _SPARE
+        need = sum([-(-octets // size) for _, octets, _ in entries(manifest)])
+        if need > free:
+            raise UpdateError("it takes %d blocks of flash, %d are free" % (need, free))
+
     def _clear(self):
         # From here on the slot is not whole.
         try:
@@ -166,6 +185,8 @@ class Update:
         except OSError:
             pass
         folder(self._slot)
+        # First what goes, so that there is room.
+        sweep(self._slot, set([path for _, _, path in entries(self._text)]))
 
     def _next(self):
         # On to the next file; behind the last, to the end.
@@ -204,13 +225,10 @@ class Update:
         if self._rest:
             raise UpdateError("the bundle is longer than its manifest says")
         # What the flash gives back counts, not what was written.
-        keep = set()
         for wanted, _, path in entries(self._text):
-            keep.add(path)
             if digest(self._slot + "/" + path) != wanted:
                 raise UpdateError("%s has not reached the flash" % path)
             yield
-        sweep(self._slot, keep)
         slots.write(self._slot + "/" + slots.RELEASE, self._text)
         slots.try_other()
         self.done = True

@@ -38,16 +38,19 @@ class Updates:
         self._due = self._after(min(_FIRST_MS, self._every_ms))
         self.ready = None  # the version that waits for a restart
 
-    def poll(self):
-        """What there is to tell, "" mostly."""
+    def poll(self, up=True):
+        """What there is to tell, "" mostly. up: whether there is a network."""
         if self.ready:
             return ""
-        if not self._fetch:
-            late_ms = self._ticks.ticks_diff(self._ticks.ticks_ms(), self._due)
-            # Ticks wrap: without a network for days, what seems to be far away was long ago.
-            return "" if -2 * self._every_ms <= late_ms < 0 else self._begin()
         try:
-            return self._step()
+            if self._fetch:
+                return self._step()
+            now = self._ticks.ticks_ms()
+            if self._ticks.ticks_diff(now, self._due) >= 0:
+                if up:
+                    return self._begin()
+                self._due = now  # for a difference of ticks must not reach 6 days
+            return ""
         except NotNewer:
             self._end(self._every_ms)
             return ""
@@ -86,8 +89,9 @@ class Updates:
         return ""
 
     def _end(self, wait_ms):
-        self._fetch.close()
-        self._update.close()
+        for each in self._fetch, self._update:
+            if each:
+                each.close()
         self._fetch = self._update = None
         self._due = self._after(wait_ms)
 

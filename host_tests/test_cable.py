@@ -295,6 +295,43 @@ def test_what_the_device_refuses(pty_board):
     assert not on_device(pty_board)
 
 
+def test_room_on_the_device():
+    """Counted in blocks, less those of what is replaced: a file is beside its old one first."""
+    new = release.Release("0.2.0", "x64", {f"m{i}.mpy": b"2" * 5000 for i in range(20)})
+    there = {f"{slot}/m{i}.mpy": 4097 for slot in "ab" for i in range(20)}
+    there |= {f"{slot}/release.txt": 1500 for slot in "ab"} | {"b/gone.mpy": 9000, "slot": 1}
+    there |= dict.fromkeys(release.root_files(), 1)
+    told = {"slot": "a", "files": dict.fromkeys(there, "old"), "sizes": there}
+    slot, todo = deploy.steps(told, new, None, {})
+
+    class Begun(Exception):
+        pass
+
+    class Cable:
+        def run(self, code):
+            raise Begun
+
+    def tried(free):
+        deploy.deploy(Cable(), told | {"free": free}, new, slot, todo)
+
+    # Two blocks for a file that is new beside the old one; four are freed by what goes first.
+    with pytest.raises(Begun):
+        tried(0)
+    del there["b/gone.mpy"], there["b/release.txt"], told["files"]["b/gone.mpy"]
+    del told["files"]["b/release.txt"]
+    with pytest.raises(deploy.DeployError, match="8,192 octets are needed, 4,096 are free"):
+        tried(4096)
+    with pytest.raises(Begun):
+        tried(8192)
+    # A blank one: 20 of two blocks, boot.py and main.py, the manifest, a folder.
+    told |= {"slot": "", "files": {}, "sizes": {}}
+    slot, todo = deploy.steps(told, new, None, {})
+    with pytest.raises(deploy.DeployError, match="184,320 octets are needed, 180,224 are free"):
+        tried(44 * 4096)
+    with pytest.raises(Begun):
+        tried(45 * 4096)
+
+
 class Usb:
     def __init__(self, device, vid):
         self.device, self.vid = device, vid

@@ -174,23 +174,27 @@ def test_a_layout_for_ota(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "board, octets, room",
+    "board, octets, ring, room",
     [
-        ("ESP32_DEVKIT_I2S", 150000, "139,000 with Wi-Fi up"),
-        ("ESP32_DEVKIT_I2S", 130000, None),
-        ("WT32_ETH01", 150000, None),
-        ("WT32_ETH01", 170000, "164,000"),
+        ("ESP32_DEVKIT_I2S", 150000, 8192, "139,000 with Wi-Fi up"),
+        ("ESP32_DEVKIT_I2S", 130000, 8192, None),
+        ("WT32_ETH01", 150000, 8192, None),
+        ("WT32_ETH01", 170000, 8192, "164,000"),
+        ("WT32_ETH01", 150000, 32768, "164,000"),
     ],
 )
-def test_what_does_not_fit_into_memory_is_told(monkeypatch, tmp_path, board, octets, room):
+def test_what_does_not_fit_into_memory_is_told(monkeypatch, tmp_path, board, octets, ring, room):
     held = {"octets": octets, "frozen": 1}
     row = dict.fromkeys(("agent", "board", "personality", "calls"), 1)
     row |= {"sum": octets, "held": held}
     figures = {"flash": {}, "heap": {"phone": row}, "left_out": None}
     monkeypatch.setattr(bench, "measure", lambda names: figures)
-    done = uhep("image", "--firmware", ESP32, "--board", board, "-o", tmp_path / "x.bin")
+    done = uhep(
+        *("image", "--firmware", ESP32, "--board", board, "-o", tmp_path / "x.bin"),
+        *("--set", "hep.capture_address=192.0.2.9:9060", "--set", f"hep.queue_bytes={ring}"),
+    )
     assert done.exit_code == 0, done.output
-    said = f"phone takes {octets:,} octets of heap, but this board has"
+    said = f"phone takes {octets + ring - 8192:,} octets of heap, but this board has"
     assert (said in done.output) == bool(room), done.output
     assert not room or f"{said} {room}. Take one with PSRAM" in done.output
     wifi = "ESP32_DEVKIT_I2S has Wi-Fi only: it will need --set wifi_ssid=NAME."
@@ -210,6 +214,14 @@ def refused(*args, files=()):
         (OLD, "WT32_ETH01", [], "MicroPython 1.21.0 is too old: uhep needs 1.26 or newer"),
         (ESP32, "WT32_ETH01", ["--flash-mb", 2], "end at 0x200000"),
         (ESP32, "WT32_ETH01", ["--flash-mb", 1], "(factory), but a flash of 1 MB ends"),
+        *(
+            (ESP32, "WT32_ETH01", ["--flash-mb", n], f"a flash of {n} MB: only 4, 8 and 16 are")
+            for n in (3, 5, 32)
+        ),
+        (
+            *(ESP32, "WT32_ETH01", ["--personality", "sniffer", "--set", "interface=eth0"]),
+            "a sniffer needs the packet sockets of Linux, which no esp32 has",
+        ),
         (ESP32, "NONE", [], "there is no board 'NONE'"),
         (ROOT / "README.md", "WT32_ETH01", [], "no ESP firmware: it begins with 23207568"),
         (ROOT / "none.bin", "WT32_ETH01", [], "none.bin: No such file. For WT32_ETH01 it is"),

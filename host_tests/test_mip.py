@@ -80,7 +80,9 @@ AGENT = (
 
 def test_uhep_alone(install, micropython):
     lib = install("package.json")
-    assert run(micropython, lib, AGENT) == "True 1\n"
+    # With what is only loaded when it is asked for.
+    more = "f = a.flow(('192.0.2.10', 5060), ('192.0.2.11', 5060), chunks={18: 7})\n"
+    assert run(micropython, lib, AGENT + more) == "True 1\n"
     assert not (lib / "uhep/rtcp.py").exists()
 
 

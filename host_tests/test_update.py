@@ -203,6 +203,113 @@ def test_over_http(device, web, key):
     assert not (device.folder / "b/gone").exists()
 
 
+def test_where_it_has_moved(device, web, key):
+    """Beside, to the root, to another server: and no further than to where a URL is."""
+    new = release("0.2.0")
+    web.paths["/a/r.uhep"] = 200, {}, bundle.make(new, key[0])
+    web.paths["/a/latest?board=x/y"] = 302, {"Location": "r.uhep"}, b""
+    web.paths["/"] = 302, {"Location": web.url.replace("http", "HTTP") + "/root"}, b""
+    web.paths["/root"] = 302, {"Location": "/a/latest?board=x/y"}, b""
+    taken(device, device(web.url, key[1]), new)
+    assert web.asked == ["/", "/root", "/a/latest?board=x/y", "/a/r.uhep"]
+    (device.folder / "slot").write_text("a")
+    for where in "http://user:sesame@h/", "http://[::1]/", "ftp://h/":
+        web.paths["/"] = 302, {"Location": where}, b""
+        assert "no URL of http://host:port/" in device(web.url, key[1])["said"]
+        # And as the URL itself, of a device.json that nobody has checked.
+        assert "no URL of http://host:port/" in device(where, key[1])["said"]
+
+
+FULL = """
+import os
+import sys
+import vfs
+from nor import Nor
+import crash
+import slots
+import update
+
+def bundle(n):
+    with open(sys.argv[n], "rb") as file:
+        return file.read()
+
+def put(name, text):
+    with open(name, "w") as file:
+        file.write(text)
+
+def fill():
+    # All of its blocks.
+    try:
+        for n in range(64):
+            put("junk/%d" % n, "x" * 4000)
+    except OSError:
+        pass
+
+def take(data, halfway=None):
+    taking = update.Update(None, "x64")
+    try:
+        for at in range(0, len(data), 512):
+            if at > 8192 and halfway:
+                halfway()
+                halfway = None
+            taking.feed(data[at : at + 512])
+            while taking.work():
+                pass
+    except Exception as error:
+        print(repr(error))
+    taking.close()
+    return taking.done
+
+old, new, large = bundle(1), bundle(2), bundle(3)
+flash = Nor(blocks=72)
+vfs.VfsLfs2.mkfs(flash, readsize=32, progsize=32, lookahead=32)
+vfs.mount(vfs.VfsLfs2(flash, readsize=32, progsize=32, lookahead=32), "/flash")
+os.chdir("/flash")
+put("slot", "b")
+os.mkdir("junk")
+assert take(old)
+put("slot", "a")
+# One that does not fit is not begun.
+assert not take(large)
+assert os.listdir("a") and "b" not in os.listdir()
+# Nor one that fits, if the room goes meanwhile: then its part goes too.
+assert not take(new, fill)
+assert os.listdir("b") == [] and slots.state() == ("a", "b", None)
+for name in os.listdir("junk"):
+    os.remove("junk/" + name)
+assert take(new)
+# Over what is there, which is larger than what is free.
+put("slot", "a")
+free = os.statvfs(".")[3]
+assert take(new.replace(b"version 0.2.0", b"version 0.3.0"))
+print("free", free)
+# Crashes count where there is no room for their text.
+fill()
+for n in range(3):
+    crash.note("x" * 1400)
+assert crash.count() == 3
+print("all")
+"""
+
+
+def test_a_flash_that_is_full(micropython, tmp_path):
+    """An update that does not fit changes nothing, and a crash is counted all the same."""
+    for i, (version, n) in enumerate([("0.1.0", 16), ("0.2.0", 20), ("0.9.0", 60)]):
+        files = {f"part{j}.mpy": bytes([i]) * 4000 for j in range(n)}
+        (tmp_path / f"{i}").write_bytes(bundle.make(Release(version, "x64", files), None))
+    paths = ":".join(str(ROOT / each) for each in ("lib", "firmware", "host_tests/device"))
+    done = subprocess.run(
+        [micropython, "-X", "heapsize=4M", "-c", FULL, *(tmp_path / each for each in "012")],
+        env={"MICROPYPATH": f"{paths}:.frozen"},
+        capture_output=True,
+        text=True,
+    )
+    said = done.stdout.splitlines()
+    assert said[-1:] == ["all"], done.stdout + done.stderr
+    assert "UpdateError('it takes 60 blocks of flash, " in said[0]
+    assert int(said[2].split()[1]) < 16 + 20
+
+
 def test_over_https_without_a_length(device, key, tmp_path):
     files = Authority().issue("127.0.0.1").write(tmp_path, "web")
     web = Web(server_context(*files))

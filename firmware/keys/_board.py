@@ -7,11 +7,15 @@ def _seconds(value):
 
 
 def _url(value):
-    if isinstance(value, str) and (
-        not value or value.startswith("http://") or value.startswith("https://")
-    ):
+    if value == "":
         return None
-    return "empty or a URL of http:// or https://"
+    if isinstance(value, str) and all(["!" <= c <= "~" and c not in "@[]" for c in value]):
+        kind, _, rest = value.partition("://")
+        host, _, port = rest.partition("/")[0].partition(":")
+        if kind in ("http", "https") and host and (port or "80").isdigit():
+            if 0 < int(port or 80) < 65536:
+                return None
+    return "empty or a URL as http://host:port/path, or https, without user and IPv6"
 
 
 def _key(value):

@@ -4,6 +4,7 @@ Each ends in a device that tries again, reports, and can be reached. Under Micro
 (test_board_boot.py): the firmware is imported anew at each boot.
 """
 
+import builtins
 import os
 import sys
 
@@ -217,6 +218,18 @@ def test_another_address_starts_the_device_again():
     assert told["address"] == "192.0.2.99" and told["reset"] == "soft" and told["crashes"] == "0"
 
 
+def test_another_address_without_a_loss():
+    for board, ssid in ((None, "lab"), (ETH, "")):
+        world = World(device(wifi_ssid=ssid), board)
+
+        def move():
+            world.address = "192.0.2.99"
+
+        world.plan = [(30000, move)]
+        assert world.boot(60000) == "reset"
+        assert '"address was 192.0.2.21, is 192.0.2.99"' in world.reports("restart")[0]
+
+
 def test_no_time():
     for how, said in (
         ("off", "no answer"),
@@ -367,6 +380,142 @@ def test_a_device_file_that_is_wrong():
         told = booted(world)
         assert told["personality"] == "safe" and told["address"] == "192.0.2.21"
         assert "device.json: " in world.reports("safe")[0]
+
+
+def test_a_device_file_that_is_no_object():
+    for text in ("[1]", "[]", "null", '"x"', "{"):
+        world = World(device(), ETH)
+        world.put("device.json", text)
+        assert booted(world)["personality"] == "safe" and world.boots == 1, text
+
+
+def test_safe_mode_without_a_crash_leaves_none_behind():
+    world = World(device())
+    world.constants["SAFE_MS"] = 600000  # for an hour
+    world.put("device.json", '{"name": 1, "wifi_ssid": "lab"}')
+    assert world.boot(700000) == "reset"
+    assert world.get("crash.txt") is None
+
+
+def test_a_gateway_without_an_address():
+    """It is said, and the network's DHCP is used: 127.0.0.1 would be out of reach."""
+    world = World(device(gateway="192.0.2.1"), ETH)
+    told = booted(world)
+    assert told["personality"] == "safe" and told["address"] == "192.0.2.21"
+    assert "address must be too" in world.reports("safe")[0]
+    world = World(device(gateway="192.0.2.1", address="192.0.2.50", name=1), ETH)
+    assert booted(world)["address"] == "192.0.2.50"
+
+
+def test_a_password_that_is_no_text_is_not_sent():
+    world = World(device(personality="phone", sip_password=12345678))
+    assert booted(world)["personality"] == "safe"
+    assert "sip_password must be a string" in world.reports("safe")[0]
+    world = World(device(update_url="http://user:12345678@192.0.2.5/"))
+    assert booted(world)["personality"] == "safe"
+    assert "update_url must be" in world.reports("safe")[0]
+    assert not world.said("12345678") and not any(["12345678" in text for text in world.hep])
+
+
+def test_settings_that_a_personality_can_not_work_with():
+    """They end in safe mode, not in one restart after the other."""
+    given = {"personality": "probe", "server": "192.0.2.5:5060", "server_port": 5060}
+    world = World(device(**given))
+    assert booted(world)["personality"] == "safe" and world.boots == 1
+    assert "server_port is sip_port" in world.reports("safe")[0]
+    for hep, said in ((None, "interface is 'nope0'"), ("{}", "hep.json: a sniffer needs it")):
+        world = World(device(personality="sniffer", interface="nope0"))
+        if hep:
+            world.put("hep.json", hep)
+        for _ in range(3):
+            assert world.boot(60000) == "reset"
+        assert world.boot(60000) == "over"
+        assert world.said("safe mode: three crashes")
+        assert said in world.get("crash.txt")
+
+
+def test_a_ring_that_does_not_fit():
+    """The device works without; what else crashes with the agent there, safe mode too."""
+    world = World(device())
+    world.put("hep.json", '{"capture_address": "192.0.2.9:9060", "queue_bytes": 1048576}')
+    assert world.boot(90000) == "over"
+    assert world.said("hep.json: nothing is captured: memory allocation failed")
+    assert world.said("personality=personality") and world.get("crash.txt") is None
+    for crashes, sent in ((3, True), (4, False)):
+        world = World(device())
+        world.put("crash.txt", "%d\nwhat it was" % crashes)
+        assert world.boot(60000) == "over" and world.said("uhep why=safe")
+        assert bool(world.reports("safe")) == sent, crashes
+        assert world.nic.isconnected()
+
+
+def test_ctrl_c_before_it_starts_again():
+    world = World(device())
+    at = []
+
+    def sleep(s):
+        at.append(s)
+        raise KeyboardInterrupt
+
+    def broken(settings, agent):
+        sys.modules["port"].online(settings)
+        sys.modules["time"].sleep = sleep
+        raise ValueError("broken")
+
+    assert world.boot(60000, broken) == "ended"
+    assert at == [5] and "ValueError: broken" in world.get("crash.txt")
+    assert world.dog.due - world.now == 3600000000
+
+
+def test_without_a_network_the_flash_is_left_alone():
+    world = World(device())
+    world.constants["TRIAL_MS"] = 100000  # for 10 minutes
+    world.radio = False
+    opened = []
+    real = builtins.open
+
+    def counting(name, *mode):
+        opened.append(name)
+        return real(name, *mode)
+
+    builtins.open = counting
+    try:
+        assert world.boot(200000) == "over"
+    finally:
+        builtins.open = real
+    assert opened.count("slot") < 5, opened.count("slot")
+
+
+class Ticks:
+    """time, of which only the ticks pass."""
+
+    def __init__(self):
+        self.ms = 0
+
+    def ticks_ms(self):
+        return self.ms % (1 << 30)
+
+    def ticks_add(self, a, b):
+        return (a + b) % (1 << 30)
+
+    def ticks_diff(self, a, b):
+        return (a - b + (1 << 29)) % (1 << 30) - (1 << 29)
+
+
+def test_the_next_look_after_a_week_without_a_network():
+    import updates
+
+    ticks = Ticks()
+    settings = {"update_url": "http://h/", "update_key": "0" * 64, "update_every_s": 86400}
+    looks = updates.Updates(settings, None, None, ticks)
+    begun = []
+    looks._begin = lambda: begun.append(ticks.ms) or ""
+    day = 86400000
+    while ticks.ms < 7 * day:
+        assert looks.poll(False) == ""
+        ticks.ms += 600000
+    looks.poll(True)
+    assert begun == [ticks.ms]
 
 
 def test_a_personality_that_is_not_there():

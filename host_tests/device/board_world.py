@@ -20,6 +20,7 @@ FIRMWARE += (
     "keys",
     "updates",
     "update",
+    "manifest",
     "fetch",
     "ed25519",
     "meter",

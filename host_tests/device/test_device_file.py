@@ -49,6 +49,12 @@ def test_what_is_wrong_is_named():
         ('{"sip_dns": "dns.test"}', "sip_dns is 'dns.test', but must be empty, an IPv4 address"),
         ('{"sip_dns": "1.2.3.4:0"}', "sip_dns is '1.2.3.4:0', but must be empty"),
         ('{"sip_dns": 5}', "sip_dns is 5, but must be empty"),
+        ('{"gateway": "192.0.2.1"}', "gateway is given, so address must be too"),
+        (
+            '{"personality": "probe", "server": "192.0.2.5:5060", "server_port": 5060}',
+            "server_port is sip_port, but must be another",
+        ),
+        ('{"update_url": 1}', "update_url must be empty or a URL as http://host:port/path"),
         ('{"personality": 1}', "personality is 1, but must be one that"),
         ('{"personality": "_sip"}', "personality is '_sip', but must be"),
         (
@@ -88,3 +94,31 @@ def test_checking_can_be_let_go():
         assert not [n for n in sys.modules if n == "device" or n.split(".")[0] == "keys"]
     finally:
         sys.modules.update(kept)
+
+
+def test_urls_of_updates():
+    for url in ("", "http://192.0.2.7/", "https://fw.example.com:8443/a/b.uhep?c=d", "http://h"):
+        assert device.validate({"update_url": url})["update_url"] == url
+    for url in (
+        "ftp://h/",
+        "http://",
+        "http://:80/",
+        "http://h:0/",
+        "http://h:65536/",
+        "http://h:x/",
+        "http://user@h/",
+        "http://user:sesame@h/",
+        "http://[2001:db8::1]/",
+        "http://h/a b",
+        "http://h/\r\nX: y",
+    ):
+        told = raises(ValueError, device.validate, {"update_url": url})
+        assert told.startswith("update_url must be ") and "sesame" not in told, told
+
+
+def test_a_secret_is_not_said():
+    """What is wrong is printed, and sent: not the password itself."""
+    for key in ("sip_password", "sip_password2"):
+        given = {"personality": "ata" if key[-1] == "2" else "phone", key: 12345678}
+        told = raises(ValueError, device.validate, given)
+        assert told == key + " must be a string", told

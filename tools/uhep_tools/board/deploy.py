@@ -13,7 +13,7 @@ from uhep_tools.board import release
 from uhep_tools.board.cable import Cable, CableError
 from uhep_tools.board.image import on_device
 
-# What is on the device: interpreter, slots, and the SHA-256 of each file.
+# What is on the device: interpreter, slots, and the SHA-256 and octets of each file.
 _LOOK = """
 def walk(folder, found):
     try:
@@ -22,12 +22,15 @@ def walk(folder, found):
         return found
     for name in names:
         path = folder + '/' + name if folder else name
-        if os.stat(path)[0] & 0x4000:
+        s = os.stat(path)
+        if s[0] & 0x4000:
             if folder:
                 walk(path, found)
         elif not name.endswith('.new'):
             found[path] = uhep_digest(path)
+            sizes[path] = s[6]
     return found
+sizes = {}
 files = walk('', {})
 walk('a', files)
 walk('b', files)
@@ -37,7 +40,7 @@ if 'slot' in files:
         slot = f.read()
 s = os.statvfs('.')
 print({'mpy': getattr(sys.implementation, '_mpy', 0), 'version': tuple(sys.implementation[1][:3]),
-       'machine': sys.implementation._machine, 'files': files, 'slot': slot,
+       'machine': sys.implementation._machine, 'files': files, 'sizes': sizes, 'slot': slot,
        'free': s[0] * s[3]})
 """
 _COPY = """
@@ -139,16 +142,21 @@ def deploy(
     Until the last step the device would start what it had; a new release is on trial then.
     """
     done = Done(slot, kept=len(made.files) - sum(s.path.startswith(f"{slot}/") for s in todo))
-    need = sum(max(len(step.data), 4096) for step in todo)
-    if need > told["free"]:
-        raise DeployError(f"{need:,} octets are needed, {told['free']:,} are free on the device")
     fresh = f"{slot}/release.txt" not in told["files"] or any(
         step.path.startswith(f"{slot}/") for step in todo
     )
+    goes = []  # first of all the manifest: without it the slot does not count
+    if fresh:
+        there = {path for path in told["files"] if path.startswith(f"{slot}/")}
+        goes = sorted(there & {f"{slot}/release.txt"})
+        goes += sorted(there - {f"{slot}/{path}" for path in made.files} - set(goes))
+    need = _need(told, made, slot, todo, goes) if todo else 0
+    if need > told["free"]:
+        raise DeployError(f"{need:,} octets are needed, {told['free']:,} are free on the device")
+    for path in goes:
+        cable.run(f"os.remove({path!r})")
     if fresh:
         _folders(cable, slot, made)
-        if f"{slot}/release.txt" in told["files"]:
-            cable.run(f"os.remove({slot + '/release.txt'!r})")
     for step in todo:
         if step.twin:
             cable.run(_COPY % (step.twin, step.path))
@@ -180,9 +188,30 @@ def _slots(told: dict[str, Any]) -> tuple[str | None, str | None]:
     return runs, runs
 
 
+def _need(told: dict[str, Any], made: release.Release, slot: str, todo: list[Step], goes) -> int:
+    # Octets that have to be free before: a file is there beside the one that it replaces until
+    # it is whole. littlefs has blocks of 4096, two for a folder.
+    def blocks(octets: int) -> int:
+        return -(-octets // 4096)
+
+    sizes = told["sizes"]
+    left = lowest = sum(blocks(sizes[path]) for path in goes)
+    left -= 2 * len(_folders_of(slot, made) - {path.rpartition("/")[0] for path in sizes})
+    files = [(step.path, len(step.data)) for step in todo]
+    for path, octets in [*files, (f"{slot}/release.txt", len(made.manifest))]:
+        left -= blocks(octets)
+        lowest = min(lowest, left)
+        if path not in goes:
+            left += blocks(sizes.get(path, 0))
+    return max(0, -lowest) * 4096
+
+
+def _folders_of(slot: str, made: release.Release) -> set[str]:
+    return {slot} | {f"{slot}/{path.rpartition('/')[0]}" for path in made.files if "/" in path}
+
+
 def _folders(cable: Cable, slot: str, made: release.Release) -> None:
-    folders = {slot} | {f"{slot}/{path.rpartition('/')[0]}" for path in made.files if "/" in path}
-    for folder in sorted(folders):
+    for folder in sorted(_folders_of(slot, made)):
         cable.run(f"try:\n os.mkdir({folder!r})\nexcept OSError:\n pass")
 
 
@@ -192,9 +221,6 @@ def _settle(cable: Cable, slot: str, made: release.Release) -> None:
     for path, data in made.files.items():
         if there.get(f"{slot}/{path}") != _sha(data):
             raise CableError(f"{slot}/{path} is not on the device as it was sent")
-    for path in there:
-        if path.startswith(f"{slot}/") and path[2:] not in made.files:
-            cable.run(f"os.remove({path!r})")
     cable.put(f"{slot}/release.txt", made.manifest)
 
 

@@ -12,7 +12,8 @@ from uhep_tools.board import filesystem, release
 from uhep_tools.board.firmware import Firmware, Partition
 
 SLOT = "a"  # where a new device's release is; an update goes to the other, b
-_NAMES = {"bootloader": 0x1000, "partition table": 0x8000}
+_FLASH_MB = (4, 8, 16)
+_SPARE = 16  # blocks that an update leaves free (firmware/update.py)
 
 
 class ImageError(Exception):
@@ -44,7 +45,7 @@ class Image:
     def updatable(self) -> bool:
         """Whether a second release has room beside this one: a field update needs that."""
         used, of = self.blocks
-        return 2 * used <= of
+        return 2 * used + _SPARE <= of
 
 
 def compose(
@@ -62,8 +63,12 @@ def compose(
             f"the firmware is for {firmware.chip} ({firmware.machine}), but {board['id']} has an "
             f"{board['chip']}: take {board['firmware']}"
         )
-    flash = (flash_mb or board["flash_mb"]) << 20
+    check_personality(device, firmware.chip)
+    flash_mb = board["flash_mb"] if flash_mb is None else flash_mb
+    flash = flash_mb << 20
     partition = firmware.filesystem(flash)
+    if flash_mb not in _FLASH_MB:
+        raise ImageError(f"a flash of {flash_mb} MB: only 4, 8 and 16 are possible")
     if len(firmware.data) + firmware.offset > partition.at:
         raise ImageError(
             f"the firmware reaches up to {firmware.offset + len(firmware.data):#x}, into the "
@@ -75,6 +80,12 @@ def compose(
     blocks = partition.size // filesystem.BLOCK
     data = _merge(firmware, partition, octets, flash)
     return Image(data, _rows(firmware, partition, flash, used), files, (used, blocks), made)
+
+
+def check_personality(device: dict[str, Any], chip: str) -> None:
+    """Raises ImageError for one that the chip can not be."""
+    if device.get("personality") == "sniffer" and chip.startswith("esp"):
+        raise ImageError(f"a sniffer needs the packet sockets of Linux, which no {chip} has")
 
 
 def content(

@@ -49,9 +49,9 @@ def _reached(names: list[str]) -> list[str]:
 
 @functools.cache
 def imports(name: str) -> list[str]:
-    """The modules of uhep that a module imports when it is imported itself."""
+    """The modules of uhep that a module imports, be it later, in a function."""
     found = []
-    for node in ast.parse((ROOT / "lib" / name).read_text()).body:
+    for node in ast.walk(ast.parse((ROOT / "lib" / name).read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("uhep"):
             path = node.module.replace(".", "/")
             found.append(f"{path}.py" if "/" in path else "uhep/__init__.py")

@@ -1,5 +1,6 @@
 """uhep deploy: what differs, onto a device at the cable."""
 
+import json
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -39,7 +40,7 @@ def command(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from uhep_tools.board import boards, release
+    from uhep_tools.board import boards, image, release
     from uhep_tools.board import settings as configuration
     from uhep_tools.board.cable import Cable, CableError, find_port
     from uhep_tools.board.deploy import DeployError, check_chip, deploy, look, steps
@@ -55,6 +56,7 @@ def command(
             if described:
                 check_chip(told, described)
             chip = next(chip for chip, arch in release.ARCHES.items() if arch == told["arch"])
+            image.check_personality(json.loads(files.get("device.json", "{}")), chip)
             made = release.build(chip, *([version] if version is not None else []))
             slot, todo = steps(told, made, described, files)
             console.print(f"{told['machine']}: {len(todo)} files differ")
@@ -81,6 +83,7 @@ def command(
     except (
         boards.BoardError,
         configuration.SettingsError,
+        image.ImageError,
         release.ReleaseError,
         CableError,
         DeployError,
@@ -90,8 +93,6 @@ def command(
 
 def _settings(configuration, device, hep, options, personality) -> dict[str, bytes]:
     # The files that are to be written: none that nobody asked for.
-    import json
-
     on_device, of_agent = configuration.gather(device, hep, options, personality)
     files = {}
     if on_device:

@@ -8,6 +8,7 @@ import typer
 # Octets of heap that an ESP32 with MicroPython 1.27 has, and what Wi-Fi leaves of it at least.
 _HEAP = 164_000
 _WITH_WIFI = 139_000
+_RING = 8192  # octets of the agent's ring that the figures are measured with
 
 
 def command(
@@ -77,7 +78,8 @@ def command(
     for table in _tables(made):
         console.print(table)
         console.print()
-    _heap(console, on_device.get("personality", "phone"), described)
+    ring = of_agent.get("queue_bytes", _RING) - _RING
+    _heap(console, on_device.get("personality", "phone"), described, ring)
     if not made.updatable:
         used, of = made.blocks
         console.print(
@@ -88,7 +90,7 @@ def command(
     console.print(f"{out}: {len(made.data):,} octets. Now: uhep flash {out}", soft_wrap=True)
 
 
-def _heap(console, personality: str, board) -> None:
+def _heap(console, personality: str, board, more: int) -> None:
     from uhep_tools.bench import report
     from uhep_tools.bench.firmware import measure
     from uhep_tools.bench.machine import BenchError
@@ -105,7 +107,7 @@ def _heap(console, personality: str, board) -> None:
     if figures["left_out"]:
         console.print(f"No figures of the heap: {figures['left_out']}", soft_wrap=True)
         return
-    octets = figures["heap"][personality]["sum"]
+    octets = figures["heap"][personality]["sum"] + more
     wifi = board["network"]["kind"] == "wifi"
     room = _WITH_WIFI if wifi else _HEAP
     if octets > room and "psram" not in board:
