@@ -7,37 +7,30 @@ that does not. Ctrl-C ends in the REPL. In the emulator a crash ends the process
 import sys
 import time
 
+try:
+    try:
+        import start
 
-def stopped():
+        start.run()
+    except Exception as error:
+        sys.print_exception(error)
+        try:
+            import crash
+
+            crash.keep(error)
+        except Exception as again:
+            sys.print_exception(again)
+        try:
+            from machine import reset
+        except ImportError:
+            raise error
+        print("main: starting again in 5 s; Ctrl-C: not")
+        time.sleep(5)
+        reset()
+except KeyboardInterrupt:
     try:
         import port
 
         port.at_console()
-    except Exception as error:
-        sys.print_exception(error)
-
-
-try:
-    import start
-
-    start.run()
-except KeyboardInterrupt:
-    stopped()
-except Exception as error:
-    sys.print_exception(error)
-    try:
-        import crash
-
-        crash.keep(error)
-    except Exception as again:
-        sys.print_exception(again)
-    try:
-        from machine import reset
     except ImportError:
-        raise error
-    print("main: starting again in 5 s; Ctrl-C: not")
-    try:
-        time.sleep(5)
-        reset()
-    except KeyboardInterrupt:
-        stopped()
+        pass
