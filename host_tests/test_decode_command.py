@@ -147,6 +147,25 @@ def test_bad_files_are_told(tmp_path):
     assert (tmp_path / "raw").read_bytes() == good()
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "standard output: No space left on device"),
+        (["--json"], "standard output: No space left on device"),
+        (["--pcap", "/dev/full"], "/dev/full: No space left on device"),
+        (["--json", "--pcap", "x.pcap"], "x.pcap or standard output: No space left on device"),
+    ],
+)
+def test_full_disk_is_told_of_what_is_written(tmp_path, args, said):
+    (tmp_path / "raw").write_bytes(good())
+    uhep = str(Path(sys.executable).parent / "uhep")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [uhep, "decode", "raw", *args], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr.decode()) == (2, f"uhep decode: {said}\n")
+
+
 V6 = {
     0x01: b"\x0a",
     0x03: None,

@@ -119,6 +119,15 @@ def test_retransmission_that_was_needed(store):
     assert first.endswith("►│") and second.endswith("►●") and "↻" in second
 
 
+def test_very_many_retransmissions(store):
+    """Each is compared with those that its agent has not seen, not with all: days, else."""
+    fill(store, captured(CALL[:1]))
+    near, far = store.messages(CALL_ID.decode())
+    arrows = scene([near] * 100_000 + [far] * 100_001).arrows
+    assert len(arrows) == 100_001 and arrows[-1].agents == ["lobby"]
+    assert arrows[99_999].agents == ["desk-17", "lobby"] and arrows[99_999].again == 99_999
+
+
 def test_other_packets_stand_beside(store):
     fill(store, captured())
     rtcp = {"kind": 5, "cid": CALL_ID, "after_us": 4_500_000}

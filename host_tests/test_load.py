@@ -86,9 +86,29 @@ def test_nobody_listens():
     assert status == 1 and "can not be reached" in output
 
 
+def test_collector_that_stops_reading(monkeypatch):
+    monkeypatch.setattr("uhep_tools.load.offer._LINGER_S", 0.2)
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        where = f"127.0.0.1:{sock.getsockname()[1]}"
+        status, output = run(where, "--transport", "tcp", "--rate", 1e5, "--seconds", 1000)
+    assert status == 1 and "the collector has read nothing for 0.2 s, after" in output
+
+
+def test_a_run_of_less_than_a_packet(store):
+    with in_thread(Server(store, port=0)) as server:
+        args = (f"127.0.0.1:{server.port}", "--rate", 5, "--seconds", 0.1, "--db", store.path)
+        status, output = run(*args)
+    assert status == 0 and "1 packet of 1 call offered" in output
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        (["127.0.0.1", "--rate", "inf"], "--rate inf --seconds 10: numbers with an end"),
+        (["127.0.0.1", "--seconds", "inf"], "--rate 200 --seconds inf: numbers with an end"),
         (["127.0.0.1:x"], "must be a number"),
         (["127.0.0.1", "--transport", "sctp"], "udp or tcp would be right"),
         (["127.0.0.1", "--key", ""], "the key is empty"),

@@ -113,7 +113,7 @@ def test_load_partitions_and_retention(collector):
     sent = [one for ago in (0, 0, 1, 1, 40) for one in traffic.call(now - ago * day)]
     # Kamailio takes no type 34.
     packets = [one for one in sent if b'"RFACTOR"' not in one.packet]
-    offer(UdpSender("127.0.0.1", collector.port), iter(packets), 200, len(packets) / 200)
+    offer(UdpSender("127.0.0.1", collector.port), iter(packets), 200, len(packets))
     total = len(packets)
     until(lambda: collector.rows() >= total, lambda: f"{collector.rows()} of {total} rows", 60)
     assert collector.rows() == total
@@ -141,7 +141,7 @@ def test_maintenance_that_was_forgotten(collector):
                 collector.sql(f"DROP TABLE {name}")
     packets = Traffic(6).call(time.time_ns() // 1000 - 60_000_000)
     packets = [one for one in packets if b'"RFACTOR"' not in one.packet]
-    offer(UdpSender("127.0.0.1", collector.port), iter(packets), 200, len(packets) / 200)
+    offer(UdpSender("127.0.0.1", collector.port), iter(packets), 200, len(packets))
     until(lambda: collector.rows() >= len(packets), "rows", 60)
     made = collector.sql("SELECT * FROM hep_maintain(30)")
     assert {row[0] for row in made} == {"made"} and len(made) == 4 * 5

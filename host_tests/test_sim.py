@@ -272,6 +272,21 @@ def test_wrong_use(tmp_path, arguments, said):
     assert said in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("size", [[], ["--count", "2"]])
+def test_state_that_can_not_be_used(tmp_path, size):
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    first = "phone-001" if size else "phone"
+    (tmp_path / "s" / first).mkdir(parents=True)
+    (tmp_path / "s" / first / "device.json").write_text("[]")
+    for state, said in (
+        (file, f"{file / first} can not be used: Not a directory"),
+        (tmp_path / "s", 'device.json should be a JSON object, like {"name": '),
+    ):
+        done = CliRunner().invoke(app, ["sim", "phone", *size, "--state", str(state)])
+        assert done.exit_code == 1 and said in done.output
+
+
 METER = """
 import meter
 

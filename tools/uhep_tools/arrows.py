@@ -49,22 +49,32 @@ def scene(messages: list[Message]) -> Scene:
     return Scene(arrows, list(dict.fromkeys(ends)), _seats(spoken))
 
 
+@dataclass
+class _Alike:
+    """Equal messages. unseen: agent -> those of arrows[:known[agent]] that it has not captured."""
+
+    arrows: list[Arrow] = field(default_factory=list)
+    unseen: dict[str, list[Arrow]] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
+
+
 def _merge(messages: list[Message]) -> list[Arrow]:
-    alike: dict[tuple, list[Arrow]] = {}
+    found: dict[tuple, _Alike] = {}
     arrows = []
     for message in messages:
-        payload = message.packet.payload
-        same = alike.setdefault((message.type, message.source, message.target, payload), [])
-        # The latest of those that this agent has not seen: its clock may differ a little, and
-        # an earlier one may have been lost on the way to it.
-        for arrow in reversed(same):
-            if message.agent not in arrow.agents:
-                arrow.captures.append(message)
-                break
+        key = (message.type, message.source, message.target, message.packet.payload)
+        alike, agent = found.setdefault(key, _Alike()), message.agent
+        unseen = alike.unseen.setdefault(agent, [])
+        unseen += alike.arrows[alike.known.get(agent, 0) :]
+        if unseen:
+            # The latest of those that this agent has not seen: its clock may differ a little,
+            # and an earlier one may have been lost on the way to it.
+            unseen.pop().captures.append(message)
         else:
-            arrow = Arrow([message], again=len(same) if message.type == SIP else 0)
-            same.append(arrow)
-            arrows.append(arrow)
+            again = len(alike.arrows) if message.type == SIP else 0
+            arrows.append(Arrow([message], again))
+            alike.arrows.append(arrows[-1])
+        alike.known[agent] = len(alike.arrows)
     return arrows
 
 
@@ -83,17 +93,17 @@ def _seats(arrows: list[Arrow]) -> dict[str, str]:
     shared: set[str] = set()
     for arrow in arrows:
         ends = {arrow.message.source, arrow.message.target}
-        stamps = [capture.stamp_us for capture in arrow.captures]
+        middle = mean(capture.stamp_us for capture in arrow.captures)
         for capture in arrow.captures:
             agent = capture.agent
             options.setdefault(agent, set(ends)).intersection_update(ends)
             at_host = [end for end in ends if _host(end) == _host(capture.peer)]
             if len(at_host) == 1:
                 near.add((agent, at_host[0]))
-            if len(stamps) > 1:
+            if len(arrow.captures) > 1:
                 shared.add(agent)
                 late.setdefault((agent, arrow.message.source), []).append(
-                    capture.stamp_us - mean(stamps)
+                    capture.stamp_us - middle
                 )
     crowd = Counter(end for ends in options.values() for end in ends)
     alone = {

@@ -105,10 +105,13 @@ class Device:
         command = [find_micropython(), "-X", heap_option(self._heap), "-c", _BOOT]
         if not (ROOT / "firmware" / "main.py").exists():
             raise SimError(f"{ROOT} has no firmware: uhep sim needs the checkout it comes from")
-        self.state.mkdir(parents=True, exist_ok=True)
-        _write(self.state / "device.json", self._device, self._defaults)
-        if self._hep is not None:
-            _write(self.state / "hep.json", self._hep, {})
+        try:
+            self.state.mkdir(parents=True, exist_ok=True)
+            _write(self.state / "device.json", self._device, self._defaults)
+            if self._hep is not None:
+                _write(self.state / "hep.json", self._hep, {})
+        except OSError as error:
+            raise SimError(f"{error.filename} can not be used: {error.strerror}") from None
         self._process = subprocess.Popen(
             command,
             cwd=self.state,
@@ -177,6 +180,8 @@ def _write(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> No
         before = {}
     except ValueError as error:
         raise SimError(f"{path} is not JSON: {error}") from None
+    if not isinstance(before, dict):
+        raise SimError(f'{path} should be a JSON object, like {{"name": "desk-17"}}')
     path.write_text(json.dumps(defaults | before | settings, indent=2) + "\n")
 
 

@@ -1,9 +1,10 @@
 """`uhep decode`: HEP packets as text, JSON or a capture of what they carry."""
 
 import json
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -45,19 +46,34 @@ def command(
             records = read_stream(sys.stdin.buffer)
         else:
             records = read_file(file)
-        ok = _run(records, as_json, strict, pcap)
+        ok = _run(_read(records), as_json, strict, pcap)
     except ReadError as error:
         _stop(f"{file or 'standard input'}: {error}")
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        _stop(f"{error.filename or file}: {error.strerror}")
+        written = [str(pcap)] if pcap else []
+        if as_json or not pcap:
+            written.append("standard output")
+            if not error.filename:  # what waits for it would be tried again at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _stop(f"{error.filename or ' or '.join(written)}: {error.strerror}")
     raise typer.Exit(0 if ok else 1)
 
 
 def _stop(sentence: str) -> None:
     typer.echo(f"uhep decode: {sentence}", err=True)
     raise typer.Exit(2)
+
+
+def _read(records: Iterable) -> Iterator:
+    """The same; a file that can not be read is a ReadError: any OSError is of what is written."""
+    from uhep_tools.readers import ReadError
+
+    try:
+        yield from records
+    except OSError as error:
+        raise ReadError(error.strerror) from None
 
 
 def _run(records: Iterable, as_json: bool, strict: bool, pcap: Path | None) -> bool:

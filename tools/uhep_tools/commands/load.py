@@ -31,6 +31,7 @@ def command(
 
     Exit status: 0, or 1 if something is missing or the collector can not be reached.
     """
+    import math
     import time
     from collections import Counter
 
@@ -45,18 +46,20 @@ def command(
     senders = {"udp": UdpSender, "tcp": TcpSender}
     if transport not in senders:
         _stop(f"--transport {transport}: udp or tcp would be right")
+    if not math.isfinite(rate * seconds):
+        _stop(f"--rate {rate:g} --seconds {seconds:g}: numbers with an end would be right")
     if key == "":
         _stop("the key is empty; leave --key out to send none")
     try:
         host, port = parse_endpoint(collector, DEFAULT_PORT)
     except ValueError as error:
         _stop(str(error))
-    console = Console(highlight=False)
+    console = Console(soft_wrap=True, highlight=False)
     traffic = Traffic(phones, key.encode() if key else None, seed)
     # Calls that begin now have their reports half a minute later: none shall be in the future.
     packets = stream(traffic, time.time_ns() // 1000 - 40_000_000, rate / MEAN_PACKETS)
     digests: Counter[bytes] = Counter()
-    total = int(rate * seconds)
+    total = max(1, int(rate * seconds))
     try:
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(f"Offering to {collector}", total=total)
@@ -64,7 +67,7 @@ def command(
                 senders[transport](host, port),
                 packets,
                 rate,
-                seconds,
+                total,
                 progress=lambda now: bar.update(task, completed=now.packets),
                 seen=(lambda sent: digests.update([sent.packet])) if db else lambda sent: None,
             )

@@ -6,6 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 UPDATE_S = 0.25
+_MOST_DAYS = 36500
 
 
 def command(
@@ -82,6 +83,8 @@ def command(
         _stop("--key-file is there without --cert")
     if token == "":
         _stop("the token is empty; leave --token out, or give a word")
+    if token and not token.isascii():
+        _stop("the token has characters that a browser does not send; take those of ASCII")
     if no_page and (page or token):
         _stop("--no-page is there with --page or --token")
     try:
@@ -93,6 +96,8 @@ def command(
         _stop(str(error))
     if octets is not None and octets < LEAST:
         _stop(f"--keep-size {keep_size}: 16M is the least")
+    if keep_days is not None and not keep_days <= _MOST_DAYS:
+        _stop(f"--keep-days {keep_days:g}: {_MOST_DAYS} is the most; any age without")
     keep = Keep(None if keep_days is None else keep_days * 86400, octets)
     try:
         with renewing() as progress, Store(db, keep=keep, progress=progress) as store:

@@ -77,18 +77,17 @@ def offer(
     sender: UdpSender | TcpSender,
     packets: Iterator[Sent],
     rate: float,
-    seconds: float,
+    total: int,
     progress: Callable[[Offered], None] = lambda offered: None,
     seen: Callable[[Sent], None] = lambda sent: None,
 ) -> Offered:
-    """Send rate packets a second for so many seconds. Raises LoadError if the collector goes.
+    """Send total packets, rate of them a second. Raises LoadError if the collector goes.
 
     seen(sent) hears of each packet before it is sent.
     """
     offered = Offered()
     calls = set()
     began = time.monotonic()
-    total = int(rate * seconds)
     try:
         while offered.packets < total:
             due = min(total, int((time.monotonic() - began + _TICK_S) * rate) + 1)
@@ -108,6 +107,11 @@ def offer(
             if left > 0:
                 time.sleep(min(left, _TICK_S))
         offered.unread = sender.finish()
+    except TimeoutError:
+        raise LoadError(
+            f"the collector has read nothing for {_LINGER_S:g} s, "
+            f"after {offered.packets:,} packets"
+        ) from None
     except OSError as error:
         raise LoadError(
             f"the collector went away after {offered.packets:,} packets: {error.strerror}"
