@@ -7,14 +7,6 @@ from usip.inbound import Inbound
 from usip.layer import Transactions
 from usip.plan import Plan
 
-# An event in words, for the log.
-_SAID = {
-    ("holding", True): "holding",
-    ("holding", False): "no longer holding",
-    ("held", True): "held by the peer",
-    ("held", False): "no longer held by the peer",
-}
-
 
 class UserAgent(Inbound):
     """The SIP end of a device: one Transport, and a line for each call it can hold.
@@ -190,7 +182,11 @@ class UserAgent(Inbound):
 
     def event(self, name, subject, value):
         if self.log and isinstance(subject, call.Call):
-            said = _SAID.get((name, value), "%s %s" % (name, value))
+            if name in ("holding", "held"):
+                said = ("" if value else "no longer ") + name
+                said += " by the peer" if name == "held" else ""
+            else:
+                said = "%s %s" % (name, value)
             self.log(subject.dialog.call_id, "%s: %s" % (subject, said))
         if self.on_event:
             self.on_event(name, subject, value)

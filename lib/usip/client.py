@@ -57,8 +57,10 @@ class Client(Transaction):
         if address is False:
             self._fail()
         elif address is not None:
-            size = len(self.request.encode()) + 80  # with its Via
-            wide = self._layer.transport.widen(address, size)
+            wide = None
+            if self._layer.transport.tcp:
+                size = len(self.request.encode()) + 80  # with its Via
+                wide = self._layer.transport.widen(address, size)
             if wide:
                 self._datagram = address
             self._set_out(wide or address)

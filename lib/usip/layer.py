@@ -99,11 +99,7 @@ class Transactions:
         try:
             return transaction.poll(self._at)
         except Exception:  # would come again in each poll
-            return self._fail(transaction)
-
-    def _fail(self, transaction):
-        self.user.on_fault("a timer of " + transaction.request.method)
-        return False
+            return self.user.on_fault("a timer")
 
     def _take(self, received):
         try:

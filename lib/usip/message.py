@@ -24,20 +24,21 @@ class Message:
     has the method of its CSeq as `method`.
     """
 
+    # Of the class, for what many have not: transactions keep messages for a while.
+    body = b""
+    # A socket address or a connection: who sent it; for a request, where replies go.
+    source = None
+    # Of a request of ours: the Dialog it is of, the URI of the next hop if that is not
+    # `uri`, and how many times it was sent before without the right credentials.
+    dialog = hop = None
+    tries = 0
+
     def __init__(self, method="", uri="", status=0, reason=""):
         self.method = method
         self.uri = uri
         self.status = status
         self.reason = reason
         self.fields = []
-        self.body = b""
-        # A socket address or a connection: who sent it; for a request, where replies go.
-        self.source = None
-        # Of a request of ours: the Dialog it is of, the URI of the next hop if that is not
-        # `uri`, and how many times it was sent before without the right credentials.
-        self.dialog = None
-        self.hop = None
-        self.tries = 0
 
     def get(self, name, default=""):
         """The first value of a field."""
