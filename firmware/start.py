@@ -7,23 +7,14 @@ device.json that is wrong does the same on a board, with the defaults: what the 
 mended is a network.
 """
 
-import device
 import port
 
 
 def run():
     """Runs until the personality ends; does not return on a board."""
-    fault = None
-    try:
-        settings = device.load("device.json")
-    except ValueError as error:
-        fault = "device.json: %s" % error
-        print(fault)
-        if not port.ON_BOARD:
-            return
-        settings = _rescued()
-    device.forget()
-    _secrets(settings)
+    settings, fault = _settings()
+    if not settings:
+        return
     if not port.ON_BOARD:
         agent = port.capture_agent("hep.json")
         __import__(settings["personality"]).run(settings, agent)
@@ -53,7 +44,26 @@ def run():
         keeper.restart(str(why))
 
 
-def _rescued():
+def _settings():
+    # (settings, what is wrong with the file); None for settings ends the emulator. `device` is
+    # a name of this function alone, so that its module is let go.
+    import device
+
+    settings = fault = None
+    try:
+        settings = device.load("device.json")
+    except ValueError as error:
+        fault = "device.json: %s" % error
+        print(fault)
+        if port.ON_BOARD:
+            settings = _rescued(device)
+    device.forget()
+    if settings:
+        _secrets(settings)
+    return settings, fault
+
+
+def _rescued(device):
     # Of a device.json that is wrong: the keys that are right by themselves.
     import json
 

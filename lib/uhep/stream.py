@@ -16,6 +16,7 @@ from uhep import IN, OUT, SIP, TCP
 from uhep.framer import Framer
 from uhep.port import const
 from uhep.tap import Tap, unpack
+from uhep.tapmore import More
 
 _UNKNOWN = ("0.0.0.0", 0)
 _LIMIT = const(8)  # of a packet; see ring.py
@@ -69,7 +70,7 @@ class StreamTap(Tap):
     more, is the larger part of it. From the first message on no message costs any.
     """
 
-    _some = Tap._some + ("readline",)
+    _names = Tap._names + ("readline",)
 
     def __init__(self, sock, agent, local, remote, proto, kind, caps):
         super().__init__(sock, agent, local, kind, remote)
@@ -106,31 +107,8 @@ class StreamTap(Tap):
         self.flush()
         self._sock.close()
 
-    def _write(self, buf, at=None, n=None):
-        if at is None:
-            r = self._sock.write(buf)
-        elif n is None:
-            r = self._sock.write(buf, at)
-        else:
-            r = self._sock.write(buf, at, n)
-        self.saw(OUT, buf, r, at if n else 0)
-        return r
-
-    def _read(self, n=None, buf=None):
-        if buf is not None:  # CPython's SSLSocket
-            r = self._sock.read(n, buf)
-            self.saw(IN, buf, r)
-            return r
-        r = self._sock.read() if n is None else self._sock.read(n)
-        if r:
-            self.saw(IN, r, len(r))
-        return r
-
-    def _readline(self, n=-1):
-        r = self._sock.readline(n)
-        if r:
-            self.saw(IN, r, len(r))
-        return r
+    def _load(self):
+        return _More(self)
 
     def saw(self, way, buf, n, at=0):
         """The stream went on with n octets (or None) from buf[at] on."""
@@ -168,6 +146,36 @@ class StreamTap(Tap):
         except MemoryError:
             self._ignore("memory")
         return self._flow
+
+
+class _More(More):
+    # What goes by these need not be whole, nor one message.
+
+    def write(self, buf, at=None, n=None):
+        if at is None:
+            r = self._tap._sock.write(buf)
+        elif n is None:
+            r = self._tap._sock.write(buf, at)
+        else:
+            r = self._tap._sock.write(buf, at, n)
+        self._tap.saw(OUT, buf, r, at if n else 0)
+        return r
+
+    def read(self, n=None, buf=None):
+        if buf is not None:  # CPython's SSLSocket
+            r = self._tap._sock.read(n, buf)
+            self._tap.saw(IN, buf, r)
+            return r
+        r = self._tap._sock.read() if n is None else self._tap._sock.read(n)
+        if r:
+            self._tap.saw(IN, r, len(r))
+        return r
+
+    def readline(self, n=-1):
+        r = self._tap._sock.readline(n)
+        if r:
+            self._tap.saw(IN, r, len(r))
+        return r
 
 
 class _Streams:

@@ -58,15 +58,14 @@ class Tap(StandIn):
     was none left for a new peer.
     """
 
-    # What not every socket has; a tap has it where its socket does, for stacks ask for that.
-    _some = ("send", "sendall", "recv", "recv_into", "recvfrom_into", "connect_ex")
-    _some += ("write", "read", "readinto")
+    # What not every socket has and few stacks use: loaded when it is asked for. A tap has it
+    # where its socket does, for stacks choose by that.
+    _names = ("send", "sendall", "recv", "recv_into", "recvfrom_into", "connect_ex")
+    _names += ("write", "read", "readinto")
 
     def __init__(self, sock, agent, local, kind, remote):
         super().__init__(sock)
-        for name in self._some:
-            if hasattr(sock, name):
-                setattr(self, name, getattr(self, "_" + name))
+        self._more = None
         self._agent = agent
         self._kind = kind
         self._local = local
@@ -74,12 +73,29 @@ class Tap(StandIn):
         self._flows = {}
         self._spare = None
         self._octets = bytearray(16)
-        self._room = 0  # for what stands in the middle of a buffer
         self._mode = STRICT if kind == SIP else None
         self.ignored = {"keepalive": 0, "stun": 0, "empty": 0, "garbage": 0, "address": 0}
         self.ignored["memory"] = 0
         if hasattr(sock, "getsockname"):
             self._bound(sock.getsockname())
+
+    def __getattr__(self, name):
+        found = getattr(self._sock, name)
+        if name not in self._names:
+            return found
+        try:
+            if not self._more:
+                self._more = self._load()
+            setattr(self, name, getattr(self._more, name))
+            return getattr(self._more, name)
+        except MemoryError:  # the stack must not hear of it
+            self._ignore("memory")
+            return found
+
+    def _load(self):
+        from uhep.tapmore import More
+
+        return More(self)
 
     def untap(self):
         """The socket itself, as it was. The tap captures nothing any more."""
@@ -93,12 +109,6 @@ class Tap(StandIn):
     def connect(self, addr):
         self._sock.connect(addr)
         self._peer = addr
-
-    def _connect_ex(self, addr):
-        r = self._sock.connect_ex(addr)
-        if not r:
-            self._peer = addr
-        return r
 
     # No *args on these: each call would make a tuple.
 
@@ -117,60 +127,6 @@ class Tap(StandIn):
             self._saw(r[1], IN, r[0])
         return r
 
-    def _send(self, buf, flags=0):
-        r = self._sock.send(buf, flags) if flags else self._sock.send(buf)
-        self._saw(self._peer, OUT, buf, r)
-        return r
-
-    def _sendall(self, buf, flags=0):
-        r = self._sock.sendall(buf, flags) if flags else self._sock.sendall(buf)
-        self._saw(self._peer, OUT, buf)
-        return r
-
-    def _recv(self, n, flags=0):
-        r = self._sock.recv(n, flags) if flags else self._sock.recv(n)
-        if not flags & _PEEK:
-            self._saw(self._peer, IN, r)
-        return r
-
-    def _recvfrom_into(self, buffer, nbytes=0, flags=0):  # CPython only, like the next
-        r = self._sock.recvfrom_into(buffer, nbytes, flags)
-        if not flags & _PEEK:
-            self._saw(r[1], IN, buffer, r[0])
-        return r
-
-    def _recv_into(self, buffer, nbytes=0, flags=0):
-        r = self._sock.recv_into(buffer, nbytes, flags)
-        if not flags & _PEEK:
-            self._saw(self._peer, IN, buffer, r)
-        return r
-
-    def _write(self, buf, at=None, n=None):
-        if at is None:
-            r = self._sock.write(buf)
-        elif n is None:
-            r = self._sock.write(buf, at)
-        else:
-            r = self._sock.write(buf, at, n)
-            if at and r:
-                self._wrote(buf, at, r)
-                return r
-        if r:
-            self._saw(self._peer, OUT, buf, r)
-        return r
-
-    def _read(self, n=-1):
-        r = self._sock.read(n)
-        if r:
-            self._saw(self._peer, IN, r)
-        return r
-
-    def _readinto(self, buf, n=None):
-        r = self._sock.readinto(buf) if n is None else self._sock.readinto(buf, n)
-        if r:
-            self._saw(self._peer, IN, buf, r)
-        return r
-
     def _bound(self, addr):
         # What was told before counts more, but for a port of 0.
         if isinstance(addr, str):  # a UNIX socket's
@@ -180,28 +136,12 @@ class Tap(StandIn):
         if port:
             self._local = (local[0], port)
 
-    def _wrote(self, buf, at, n):
-        # From the middle of a buffer: a slice of it would be an object, so it is copied.
-        if self._agent and self._agent.enabled and (n <= self._room or self._moves(n)):
-            self._mover.move(0, buf, at, at + n)
-            self._saw(self._peer, OUT, self._copy, n)
-
-    def _moves(self, n):
-        # Makes room to copy n octets to, in steps, so that few are the largest yet.
-        try:
-            from uhep.move import SLACK, Mover
-
-            self._copy = bytearray((n | 1023) + 1 + SLACK)
-            self._mover = Mover(self._copy)
-        except MemoryError:  # the datagram has left: the stack must not hear of it
-            self._room = 0
-            self._ignore("memory")
-            return False
-        self._room = len(self._copy) - SLACK
-        return True
+    def awake(self):
+        """Whether it captures."""
+        return self._agent and self._agent.enabled
 
     def _saw(self, addr, way, buf, n=None):
-        if not self._agent or not self._agent.enabled:
+        if not self.awake():
             return
         if n is None:
             n = len(buf)

@@ -115,7 +115,7 @@ class Device:
         self._process = subprocess.Popen(
             command,
             cwd=self.state,
-            env={**os.environ, "MICROPYPATH": code()},
+            env={**os.environ, "MICROPYPATH": self._path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -125,6 +125,16 @@ class Device:
         )
         self._reader = threading.Thread(target=self._read, name=self.name, daemon=True)
         self._reader.start()
+
+    def _path(self) -> str:
+        # The name of each file that is loaded stays in the device's memory. Here it is as short
+        # as on a board, wherever the checkout is.
+        compiled, _, others = code().partition(":")
+        link = self.state / ".code"
+        if not link.is_symlink() or os.readlink(link) != compiled:
+            link.unlink(missing_ok=True)
+            link.symlink_to(compiled)
+        return f"{link.name}:{others}"
 
     def _read(self) -> None:
         for line in self._process.stdout:
