@@ -188,8 +188,7 @@ def test_the_stack_hears_nothing_of_a_lack_of_memory():
     from micropython import heap_lock, heap_unlock
 
     a = agent()
-    t = tap(Heedless(), a, LOCAL)
-    t._peer = ("192.0.2.20", 5070)
+    t = tap(Heedless(), a, LOCAL, remote=("192.0.2.20", 5070))
     buf = bytearray(b"#" + MESSAGE)
     heap_lock()
     n = t.write(buf, 1, 37)

@@ -79,6 +79,7 @@ class StreamTap(Tap):
         keep = agent.ring.st[_LIMIT]
         self._in = Framer(self._came, keep=keep, **caps)
         self._out = Framer(self._went, keep=keep, **caps)
+        self._load_all()
 
     @property
     def skipped(self):

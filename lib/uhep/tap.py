@@ -78,6 +78,8 @@ class Tap(StandIn):
         self.ignored["memory"] = 0
         if hasattr(sock, "getsockname"):
             self._bound(sock.getsockname())
+        if remote:
+            self._load_all()
 
     def __getattr__(self, name):
         found = getattr(self._sock, name)
@@ -97,6 +99,11 @@ class Tap(StandIn):
 
         return More(self)
 
+    def _load_all(self):
+        # For a connected socket: now, not in the middle of its first packet.
+        for name in self._names:
+            hasattr(self, name)
+
     def untap(self):
         """The socket itself, as it was. The tap captures nothing any more."""
         self._agent = None
@@ -109,6 +116,10 @@ class Tap(StandIn):
     def connect(self, addr):
         self._sock.connect(addr)
         self._peer = addr
+        try:
+            self._load_all()
+        except MemoryError:  # later, then
+            self._ignore("memory")
 
     # No *args on these: each call would make a tuple.
 
