@@ -2,11 +2,26 @@
 
 import errno
 
-from uhep import spool
+from uhep import outage, spool
 
 
 class PowerCut(Exception):
     """The device is off from here on."""
+
+
+class Milliseconds:
+    """Stands in for the spool's clock: `with Milliseconds() as ms: ms.now += 20`."""
+
+    def __init__(self, now=1000):
+        self.now = now
+
+    def __enter__(self):
+        self._before = outage.ticks_ms
+        outage.ticks_ms = lambda: self.now
+        return self
+
+    def __exit__(self, *_):
+        outage.ticks_ms = self._before
 
 
 class Flash:

@@ -6,10 +6,10 @@ On the unix port they do not, and these tests show less there.
 import errno
 
 from capture_doubles import CONFIG, Ticks
-from flash_doubles import Flash
+from flash_doubles import Flash, Milliseconds
 from network_doubles import Network, Sock, agent, poll, put, raises, serials
 from test_capture_dns import Server
-from test_capture_outage import Device, Milliseconds
+from test_capture_outage import Device
 from test_capture_status import after, lines, value
 from test_capture_status import agent as teller
 from test_capture_tls import tls

@@ -2,9 +2,8 @@
 
 import errno
 
-from flash_doubles import Flash
+from flash_doubles import Flash, Milliseconds
 from network_doubles import FLOW, Network, Sock, agent, frames
-from test_capture_outage import Milliseconds
 from uhep import LOG, OUT, RTCP
 
 RESET = OSError(errno.ECONNRESET)

@@ -4,28 +4,13 @@ import errno
 
 import micropython
 from capture_doubles import agent, field
-from flash_doubles import Flash
-from uhep import LOG, OUT, outage
+from flash_doubles import Flash, Milliseconds
+from uhep import LOG, OUT
 from uhep.config import ConfigError, validate
 
 FLOW = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
 SPOOL = {"path": "/uhep.spool", "blocks": 16}
 TEXT = bytes([i & 255 for i in range(5000)])
-
-
-class Milliseconds:
-    """Stands in for the spool's clock: `with Milliseconds() as ms: ms.now += 20`."""
-
-    def __init__(self, now=1000):
-        self.now = now
-
-    def __enter__(self):
-        self._before = outage.ticks_ms
-        outage.ticks_ms = lambda: self.now
-        return self
-
-    def __exit__(self, *_):
-        outage.ticks_ms = self._before
 
 
 class Device:
