@@ -70,8 +70,8 @@ def test_machine_code(cases):
 
 def test_a_failure_is_seen():
     """One that wants what the board has not: a module that it was not given."""
-    output = board("run.py", "test_capture_flood")
-    assert "ImportError: no module named 'test_capture_outage'" in output
+    output = board("run.py", "test_capture_days")
+    assert "ImportError: no module named 'test_capture_dns'" in output
     assert "PASS" not in output
 
 
