@@ -26,6 +26,16 @@ class Device:
         self.ms = ms
         self.serial = 0
 
+    def break_in_the_middle(self):
+        """A connection that takes 100 octets of a record, and ends."""
+        self.link.script = [100] + 9 * [None]
+        self.join()
+        self.turn()
+        self.turn()
+        self.cut()
+        assert len(self.link.part) == 100
+        self.link.part = b""
+
     def cut(self):
         self.link.close()
         self.link.open = lambda: False
@@ -232,13 +242,7 @@ def test_a_record_that_breaks_each_connection_is_given_up():
         d.cut()
         d.capture(30)
         for _ in range(2):
-            d.link.script = [100] + 9 * [None]
-            d.join()
-            d.turn()
-            d.turn()
-            d.cut()
-            assert len(d.link.part) == 100
-            d.link.part = b""
+            d.break_in_the_middle()
             assert d.agent.stats()["spool_sent"] == 0
         d.join()
         d.link.script = []
@@ -253,13 +257,7 @@ def test_the_record_behind_one_that_was_given_up_has_its_own_two_tries():
         d.cut()
         d.capture(30)
         for _ in range(3):  # twice the first record, once the next
-            d.link.script = [100] + 9 * [None]
-            d.join()
-            d.turn()
-            d.turn()
-            d.cut()
-            assert len(d.link.part) == 100
-            d.link.part = b""
+            d.break_in_the_middle()
         d.join()
         d.link.script = []
         assert d.sent() == list(range(1, 30))
@@ -272,12 +270,7 @@ def test_a_record_is_given_up_whatever_is_lost_meanwhile():
         d.cut()
         d.capture(30)
         for _ in range(2):
-            d.link.script = [100] + 9 * [None]
-            d.join()
-            d.turn()
-            d.turn()
-            d.cut()
-            d.link.part = b""
+            d.break_in_the_middle()
             d.agent.spool.put(bytes(5000), 0, 5000)  # no block takes that
         d.join()
         d.link.script = []
