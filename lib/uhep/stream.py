@@ -153,12 +153,7 @@ class _More(More):
     # What goes by these need not be whole, nor one message.
 
     def write(self, buf, at=None, n=None):
-        if at is None:
-            r = self._tap._sock.write(buf)
-        elif n is None:
-            r = self._tap._sock.write(buf, at)
-        else:
-            r = self._tap._sock.write(buf, at, n)
+        r = self._put(buf, at, n)
         self._tap.saw(OUT, buf, r, at if n else 0)
         return r
 

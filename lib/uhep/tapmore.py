@@ -52,18 +52,20 @@ class More:
         return r
 
     def write(self, buf, at=None, n=None):
-        if at is None:
-            r = self._tap._sock.write(buf)
-        elif n is None:
-            r = self._tap._sock.write(buf, at)
-        else:
-            r = self._tap._sock.write(buf, at, n)
-            if at and r:
-                self._wrote(buf, at, r)
-                return r
-        if r:
+        r = self._put(buf, at, n)
+        if r and at and n is not None:
+            self._wrote(buf, at, r)
+        elif r:
             self._tap._saw(self._tap._peer, OUT, buf, r)
         return r
+
+    def _put(self, buf, at, n):
+        # MicroPython's write takes (buf), (buf, n) or (buf, at, n).
+        if at is None:
+            return self._tap._sock.write(buf)
+        if n is None:
+            return self._tap._sock.write(buf, at)
+        return self._tap._sock.write(buf, at, n)
 
     def read(self, n=-1):
         r = self._tap._sock.read(n)
