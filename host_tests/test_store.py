@@ -6,6 +6,7 @@ import threading
 import pytest
 from hepmake import good
 from sipmake import ALICE, BOB, CALL, CALL_ID, START_US, captured, packet, sip
+from uhep_tools import database
 from uhep_tools.database import VERSION
 from uhep_tools.hep import HepError, decode
 from uhep_tools.store import REJECTS_KEPT, Store, StoreError
@@ -301,3 +302,29 @@ def test_made_by_two_at_once(tmp_path):
         for one in both:
             one.join()
         assert faults == []
+
+
+def test_waits_for_its_turn_to_set_wal_mode(tmp_path, monkeypatch):
+    path, waited = tmp_path / "uhep.db", []
+    Store(path).close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN IMMEDIATE")
+
+    def give_way(seconds):
+        if not waited:
+            other.execute("ROLLBACK")
+        waited.append(seconds)
+
+    monkeypatch.setattr(database.time, "sleep", give_way)
+    Store(path).close()
+    assert len(waited) == 1
+
+
+def test_does_not_wait_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "_BUSY_S", 0.05)
+    other = sqlite3.connect(tmp_path / "uhep.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked"):
+        Store(tmp_path / "uhep.db")
+    other.close()

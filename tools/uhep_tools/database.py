@@ -5,6 +5,7 @@ that was applied, so a new one only ever needs to say what it changes.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -23,6 +24,7 @@ class StoreError(Exception):
 
 Progress = Callable[[int, int], None]  # (packets done, packets in all)
 _WAL_OCTETS = 64 << 20  # what the -wal file is cut to, when all of it is in the database
+_BUSY_S = 5.0  # how long to wait for another program that has locked the file
 
 
 def connect(
@@ -38,11 +40,11 @@ def connect(
     if not create and not path.exists():
         raise StoreError(f"{path}: there is no such database; `uhep serve` makes one")
     try:
-        db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise StoreError(f"{path}: {error}") from None
     try:
-        _upgrade(db, path, progress)
+        _upgrade_when_free(db, path, progress)
     except sqlite3.Error as error:
         db.close()
         raise StoreError(f"{path} can not be used: {error}") from None
@@ -85,13 +87,27 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 def _open_uri(path: Path, options: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{options}"
-    db = sqlite3.connect(uri, uri=True, timeout=5.0, check_same_thread=False)
+    db = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, check_same_thread=False)
     try:
         _version(db)  # to open the file
     except sqlite3.Error:
         db.close()
         raise
     return db
+
+
+def _upgrade_when_free(db: sqlite3.Connection, path: Path, progress: Progress) -> None:
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            return _upgrade(db, path, progress)
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait by itself where two could wait for each other, as when both
+            # want WAL mode.
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _upgrade(db: sqlite3.Connection, path: Path, progress: Progress) -> None:
