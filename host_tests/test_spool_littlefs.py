@@ -54,7 +54,7 @@ def test_flash_that_takes_no_more(without_cuts, which, says):
 
 
 def test_another_littlefs_reads_it(micropython, tmp_path):
-    """The format as spool.py describes it, read from the image that a power cut left."""
+    """The format as blocks.py describes it, read from the image that a power cut left."""
     image = tmp_path / "flash.bin"
     run(micropython, 3, image)
     data = image.read_bytes()

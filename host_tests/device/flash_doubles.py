@@ -2,7 +2,7 @@
 
 import errno
 
-from uhep import outage, spool
+from uhep import blocks, outage
 
 
 class PowerCut(Exception):
@@ -25,7 +25,7 @@ class Milliseconds:
 
 
 class Flash:
-    """Files in memory. Use as `with Flash() as flash:`; uhep.spool works on it meanwhile.
+    """Files in memory. Use as `with Flash() as flash:`; uhep.blocks works on it meanwhile.
 
     atomic: a file changes when it is closed, as on littlefs; else with each octet, as on FAT.
     power: octets that may still be written before the power goes; None: no limit.
@@ -43,14 +43,14 @@ class Flash:
         self.log = []
 
     def __enter__(self):
-        self._before = spool.os
-        spool.os = self
-        spool.open = self.open
+        self._before = blocks.os
+        blocks.os = self
+        blocks.open = self.open
         return self
 
     def __exit__(self, *_):
-        spool.os = self._before
-        del spool.open
+        blocks.os = self._before
+        del blocks.open
 
     def check(self, what):
         if self.power is not None and self.power <= 0:

@@ -11,7 +11,7 @@ import sys
 import time
 from struct import unpack_from
 
-from uhep import LOG, OUT, Agent, spool
+from uhep import LOG, OUT, Agent, blocks, spool
 
 FLOW = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
 PAD = bytes([i & 255 for i in range(1000)])
@@ -31,7 +31,7 @@ def told(self):
 
 spool.Spool.store = told
 if mode == "trusting":
-    spool.Spool._crc = lambda self, end: unpack_from(">I", self.buf, 4)[0]
+    blocks.Blocks._crc = lambda self, end: unpack_from(">I", self.buf, 4)[0]
 
 agent = Agent(sys.argv[1])
 flow = agent.flow(*FLOW, kind=LOG)

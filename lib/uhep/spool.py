@@ -1,32 +1,16 @@
 # Part of uhep, MIT licence.
-"""Packets in flash, for an outage and across a reboot: a bounded ring of blocks.
+"""Packets in flash, for an outage and across a reboot: a bounded ring of blocks."""
 
-Each block is a file of its own, path.0, path.1 and so on, because littlefs copies: changing a
-block within one large file writes all that stands behind it anew, changing a small file
-writes that file. A block is:
+from struct import pack_into
 
-    0   4  "uhS2"
-    4   4  CRC-32 of all from octet 8 to the end of the records
-    8   4  sequence number
-   12   2  where the records end
-   14   2  number of records
-   16      records: whole HEP packets, one behind the other; instead of its "H" the class
-"""
-
-import os
-from binascii import crc32
-from struct import pack_into, unpack_from
-
+from uhep.blocks import Blocks
 from uhep.port import const
 
-_HEADER = const(16)
-_MAGIC = b"uhS2"
+_HEADER = const(16)  # of a block
 _H = const(72)
 _FIRST = const(4)
 _LATEST = const(12)
 _KINDS = const(20)
-_FAULTS = (OSError, MemoryError)  # opening a file takes memory
-_ERRORS = {12: "ENOMEM", 28: "ENOSPC", 30: "EROFS"}  # not in every port's errno
 
 
 def wrong(value):
@@ -50,14 +34,14 @@ class Spool:
     loses the block that is being filled. A reset while a block is being sent sends the whole
     block again after it. In a full ring a block makes room whose highest class is the lowest,
     of several one that is mostly of lower ones, of several the oldest; that may be the one
-    that was to be written. What can not be written switches writing off for good, says so in
-    `status`, and raises nothing; what is in flash already is sent all the same.
+    that was to be written. What can not be written switches writing off for good, and raises
+    nothing; what is in flash already is sent all the same.
 
-    status: "ok", or why nothing is written any more: "off:ENOSPC", "off:EROFS",
-    "off:ENOMEM", or "off:" and another errno
+    status: "ok", or why nothing is written any more; see Blocks
+    bad: blocks that were cut, changed, not ours, or unreadable
     waiting: records that are here
     spooled, sent, lost: records put in, sent, and lost: to make room, as larger than a block,
-    or unreadable; lost_by: these by class. bad: blocks that were cut, changed, or not ours.
+    or unreadable; lost_by: these by class.
     seq: number of the next block. found: records that were in flash at the start;
     found + spooled = sent + lost + waiting.
     passed: another number whenever another record is the oldest.
@@ -72,11 +56,10 @@ class Spool:
 
         Reads what an earlier run has left there. Raises no OSError.
         """
-        self.path = path + "."
         self.blocks = blocks
         self.buf = bytearray(block)
-        self.status = "ok"
-        self.waiting = self.spooled = self.sent = self.lost = self.bad = 0
+        self._flash = Blocks(path, self.buf)
+        self.waiting = self.spooled = self.sent = self.lost = 0
         self.lost_by = [0, 0, 0, 0]
         self.at = self.end = _HEADER  # in buf: the next record, and where records end
         self.passed = 0
@@ -91,6 +74,14 @@ class Spool:
         self.seq = 0
         self._recover()
         self.found = self.waiting
+
+    @property
+    def status(self):
+        return self._flash.status
+
+    @property
+    def bad(self):
+        return self._flash.bad
 
     def wants(self, kind):
         """Whether a record of this class is worth its room.
@@ -142,15 +133,7 @@ class Spool:
             return True
         if self.at < self.end and self.buf[self.at] == _H:
             self.buf[self.at] = self._class
-        n = _sum(self._kinds)
-        pack_into(">4sIIHH", self.buf, 0, _MAGIC, 0, self.seq, self.end, n)
-        pack_into(">I", self.buf, 4, self._crc(self.end))
-        try:
-            with open(self.path + str(slot), "wb") as f:
-                f.write(self.buf)
-        except _FAULTS as e:
-            self._off(e)
-            self._remove(slot)
+        if not self._flash.write(slot, self.seq, self.end, _sum(self._kinds)):
             return False
         if self.at > _HEADER:  # only if it is the oldest, see ready
             self._from = self.at
@@ -205,14 +188,11 @@ class Spool:
             self._kinds[self._class] -= 1
         if self.at == self.end:
             if self._sending:
-                self._remove(self._pop(0))
+                self._flash.remove(self._pop(0))
             self._empty()
 
     def _length(self):
         return self.buf[self.at + 4] << 8 | self.buf[self.at + 5]
-
-    def _crc(self, end):
-        return crc32(memoryview(self.buf)[8:end])
 
     def _empty(self):
         self.at = self.end = _HEADER
@@ -248,8 +228,8 @@ class Spool:
             kinds[i] = 0
 
     def _fetch(self):
-        slot = self._queue[0][0]
-        head = self._load(slot)
+        # Read the oldest block in flash. False: it is lost.
+        head = self._flash.read(self._queue[0][0])
         if not head:
             self._lose(0)
             return False
@@ -258,22 +238,20 @@ class Spool:
         self._sending = True
         return True
 
-    def _load(self, slot):
-        # Read a block into buf: (sequence number, end, records by class). None: it is no good,
-        # and removed.
-        try:
-            with open(self.path + str(slot), "rb") as f:
-                n = f.readinto(self.buf)
-        except _FAULTS:
-            self.bad += 1  # stays: the next run may be able to read it
-            return None
-        magic, crc, seq, end, _ = unpack_from(">4sIIHH", self.buf)
-        if magic == _MAGIC and _HEADER < end <= n and crc == self._crc(end):
-            return seq, end, self._count(end)
-        self.bad += 1
-        self._remove(slot)
+    def _recover(self):
+        found = []
+        for slot in self._flash.slots():
+            head = self._flash.read(slot)
+            if head:
+                found.append((head[0], slot, self._count(head[1])))
+        for seq, slot, kinds in sorted(found):
+            self._queue.append((slot, kinds))
+            self.waiting += _sum(kinds)
+            self.seq = seq + 1
+        self._empty()
 
     def _count(self, end):
+        # The records of the block in buf by class, and their stamps.
         kinds = bytearray(_KINDS)
         self.at = _HEADER
         _stamp(kinds, _FIRST, self.buf, self.at)
@@ -283,35 +261,6 @@ class Spool:
             self.at += self._length() or end
         _stamp(kinds, _LATEST, self.buf, self._last)
         return kinds
-
-    def _recover(self):
-        folder, slash, name = self.path.rpartition("/")
-        found = []
-        try:
-            for file in os.listdir(folder or slash or "."):
-                slot = file[len(name) :]
-                if file.startswith(name) and slot.isdigit() and slot == str(int(slot)):
-                    head = self._load(slot)
-                    if head:
-                        found.append((head[0], int(slot), head[2]))
-        except _FAULTS as e:
-            self._off(e)
-        for seq, slot, kinds in sorted(found):
-            self._queue.append((slot, kinds))
-            self.waiting += _sum(kinds)
-            self.seq = seq + 1
-        self._empty()
-
-    def _remove(self, slot):
-        try:
-            os.remove(self.path + str(slot))
-        except _FAULTS as e:
-            self._off(e)
-
-    def _off(self, e):
-        if self.status == "ok":
-            code = e.args[0] if isinstance(e, OSError) and e.args else 12
-            self.status = "off:" + _ERRORS.get(code, str(code))
 
 
 def _worth(kinds):
