@@ -14,6 +14,7 @@ from uhep.logline import Line, Name
 
 FLOW = (("192.0.2.10", 5060), ("192.0.2.20", 5060))
 START = 1767225600
+NOWHERE = {"path": "/nowhere/at/all", "blocks": 2}
 
 
 def agent(**more):
@@ -309,11 +310,11 @@ def test_in_is_not_touched():
 
 
 def test_a_spool_that_is_switched_off_is_told():
-    a = agent(spool={"path": "/nowhere/at/all", "blocks": 2})
+    a = agent(spool=NOWHERE)
     (line,) = after(a, 0)
     assert value(line, "spool")[:5] == '"off:', line
     a = agent(queue_bytes=2048)
-    a.status._spool = "ok"
+    a.status._spools = [["spool_status", "spool", "ok"]]
     stats = a.stats
 
     def failing():
@@ -326,3 +327,21 @@ def test_a_spool_that_is_switched_off_is_told():
     (line,) = after(a, 1000)
     assert value(line, "why") == "spool" and value(line, "spool") == '"off:ENOSPC"'
     assert after(a, 2000) == []
+
+
+def test_so_is_that_of_the_second_collector():
+    a = agent(spool=NOWHERE, collectors="copy", capture_address=["192.0.2.1:1", "192.0.2.2:2"])
+    for queue in a.queues:
+        queue.link = Link()
+        queue.link.open()
+        queue._linked()
+    for ms, why in ((1000, "start"), (2000, "spool")):
+        a.ms.pass_us(ms)
+        for queue in a.queues:
+            a.poll()
+            (line,) = drain(queue)
+            line = field(line, 15).decode()
+            assert value(line, "why") == why, line
+            assert value(line, "spool") == '"off:2"', line
+            assert value(line, "copy_spool") == '"off:%s"' % ("2" if why == "start" else "EIO")
+        a.queues[1].spool.status = "off:EIO"

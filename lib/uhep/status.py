@@ -52,11 +52,11 @@ class Status:
         self._begin = Name("uhep why", True)
         stats = agent.stats()
         self._counters = [
-            (key, Name(key)) for key in sorted(stats) if key not in ("clock_set", "spool_status")
+            (key, Name(key)) for key in sorted(stats) if key[-6:] != "status" and key != "clock_set"
         ]
-        self._spool = stats.get("spool_status")
-        if self._spool:
-            self.put("spool", self._spool)
+        # Of each spool: where its status stands in the counters, its key here, what was told.
+        self._spools = [[key, key[:-7], None] for key in stats if key[-6:] == "status"]
+        self._news(stats)
         self._links = []
         for link in _all(agent.link):
             self._watch(link, config["transport"])
@@ -142,13 +142,23 @@ class Status:
             self._calm = now
         elif self._lost and ticks_diff(now, self._calm) >= _CALM_MS:
             return b"gap"
-        spool = self._agent.stats().get("spool_status")
-        if spool != self._spool:
-            self._spool = spool
-            self.put("spool", spool)
+        if self._news(self._agent.stats()):
             return b"spool"
         # With several collectors, one may fail while another is in use.
         return b"failure" if self._failure else None
+
+    def _news(self, stats):
+        # Whether a spool's status is another one; the lines have it from now on.
+        found = False
+        i = len(self._spools)
+        while i:
+            i -= 1
+            spool = self._spools[i]
+            if spool[2] != stats[spool[0]]:
+                spool[2] = stats[spool[0]]
+                self.put(spool[1], spool[2])
+                found = True
+        return found
 
     def _age(self, ms):
         self._up_ms += ms
