@@ -52,7 +52,9 @@ class Status:
         self._begin = Name("uhep why", True)
         stats = agent.stats()
         self._counters = [
-            (key, Name(key)) for key in sorted(stats) if key[-6:] != "status" and key != "clock_set"
+            (key, Name(key))
+            for key in sorted(stats)
+            if key != "clock_set" and key[-6:] != "status"
         ]
         # Of each spool: where its status stands in the counters, its key here, what was told.
         self._spools = [[key, key[:-7], None] for key in stats if key[-6:] == "status"]
