@@ -374,6 +374,17 @@ def test_digits_are_sent_as_events():
     assert all(data[12:] == SILENCE[ULAW] for data in sound)
 
 
+def test_digits_that_a_call_did_not_come_to_are_not_the_next_ones():
+    ends = Ends()
+    ends.start()
+    ends.stream.dial("123")
+    assert [data[12] for data in ends.packets(160) if data[1] & 0x7F == 101] == [1] * 7
+    ends.packets(80)  # in the midst of the second one
+    ends.stream.stop()
+    ends.start()
+    ends.run(1000)
+
+
 def test_no_events_where_none_were_agreed():
     ends = Ends(event=None)
     ends.start()

@@ -166,10 +166,29 @@ def test_hanging_up_before_the_ack():
     pair.run(100)
     bob.hang_up()
     assert "BYE" not in pair.starts()  # not before the ACK (RFC 3261 15)
+    assert bob.media.stream.peer is None and pair.bob.agent.free_line()
+    placed = pair.bob.agent.call("sip:x@192.0.2.9")  # the line is free, and no longer that call's
     pair.network.lose = lambda data: False
     pair.run(2000)
-    assert pair.bob.states == ["ringing", "answered", "talking", "hanging up", "ended"]
-    assert pair.alice.states[-1] == "ended"
+    assert bob.state == call.state == "ended"
+    assert pair.bob.agent.calls == [placed] and placed.state == "calling"
+    assert pair.bob.states == ["ringing", "answered", "hanging up", "calling", "ended"]
+
+
+def test_hanging_up_and_no_ack_at_all():
+    pair, call = ringing()
+    pair.network.lose = lambda data: start(data) == "ACK"
+    pair.bob.agent.rtp_stat = lambda call: "CS=0"
+    bob = pair.bob.agent.calls[0]
+    bob.answer()
+    bob.hang_up()
+    pair.run(31000)
+    assert bob.state == "hanging up" and call.state == "talking"
+    pair.run(3000)
+    assert bob.state == call.state == "ended"
+    assert pair.bob.states == ["ringing", "answered", "hanging up", "ended"]
+    (bye,) = [data for _, _, data in pair.network.log if start(data) == "BYE"]
+    assert b"X-RTP-Stat" not in bye  # nobody knows whose that would be by now
 
 
 def test_bye_while_it_rings():

@@ -72,9 +72,12 @@ def test_redirection_to_the_best_contact_first():
     response.add("contact", "<sip:b@192.0.2.5>;q=0.5")
     response.add("contact", "<tel:1>;q=1")
     response.add("contact", "<sip:a@192.0.2.5>;q=0.9")
+    server.answer(server.invite, 183, "s", SDP)
+    assert call.media.stream.peer == ("192.0.2.5", 7000)
     server.sock.sendto(response.encode(), server.phone.sock.address)
     ack, invite = server.run()
     assert ack.method == "ACK" and invite.uri == "sip:a@192.0.2.5"
+    assert call.media.stream.peer is None  # who has sent us on hears no more
     assert invite.seq == 2 and invite.get("call-id") == server.invite.get("call-id")
     assert invite.get("to") == "<sip:x@192.0.2.5>"
     assert kinds(server.answer(invite, 200, "a", SDP)) == ["ACK"]

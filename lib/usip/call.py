@@ -123,12 +123,14 @@ class Call(Session):
 
     def give_up(self, reason, status=0):
         """Ends a call that stands, by BYE."""
-        if self.state != CANCELLING:  # else that was done, and another call may have it
+        had_media = self.state not in (CANCELLING, LEAVING)  # else another call may have it
+        if had_media:
             self.media.stop()
         self.drop_timers()
         self._enter(LEAVING, reason, status)
         request = self.dialog.request("BYE")
-        self._stat(request)
+        if had_media:
+            self._stat(request)
         self.agent.send(request, self)
 
     def _on_bye(self):
@@ -146,7 +148,7 @@ class Call(Session):
             message.add("x-rtp-stat", stat)
 
     def _enter(self, state, reason, status=0):
-        if self.state == ENDED:
+        if self.state in (ENDED, state):
             return
         if state == ENDED:
             if self.state not in (CANCELLING, LEAVING):

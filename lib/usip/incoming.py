@@ -3,7 +3,7 @@
 from micropython import const
 
 from usip import dialog, header
-from usip.call import ANSWERED, ENDED, RINGING, TALKING, Call
+from usip.call import ANSWERED, ENDED, LEAVING, RINGING, TALKING, Call
 from usip.session import acceptable
 
 _SDP = "application/sdp"
@@ -90,8 +90,10 @@ class Incoming(Call):
         if self.state == RINGING:
             self.invite.reply(status)
             self._enter(ENDED, "declined here", status)
-        elif self.state == ANSWERED:
-            self._hang_up = True  # 15: not before the ACK
+        elif self.state == ANSWERED:  # 15: no BYE before the ACK
+            self._hang_up = True
+            self.media.stop()
+            self._enter(LEAVING, "hung up here")
         elif self.state == TALKING:
             self.give_up("hung up here")
 
@@ -100,6 +102,9 @@ class Incoming(Call):
         if ack.seq != self.invite.request.seq:
             super().on_ack(ack)
             return
+        if self._hang_up:
+            self.invite.acked()
+            self._bye()
         if self.state != ANSWERED:
             return
         self.invite.acked()
@@ -111,8 +116,16 @@ class Incoming(Call):
                 return
         self._enter(TALKING, "")
         self.settle()
+
+    def on_no_ack(self):
         if self._hang_up:
-            self.give_up("hung up here")
+            self._bye()
+        else:
+            super().on_no_ack()
+
+    def _bye(self):
+        self._hang_up = False
+        self.give_up(self.reason)
 
     def on_cancel(self):
         """The caller has hung up before we answered."""

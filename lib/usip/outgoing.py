@@ -110,7 +110,8 @@ class Outgoing(Call):
         return True
 
     def _again_to(self, uri):
-        # What a 1xx has made of the dialog is no more.
+        # What a 1xx has made of the dialog, and its sound, is no more.
+        self.media.suspend()
         self._targets.append(uri)
         dialog = self.dialog
         dialog.remote, dialog.target, dialog.routes = self._to, uri, self._routes

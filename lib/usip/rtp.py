@@ -99,6 +99,7 @@ class Stream:
     def _fresh(self, event):
         self.audio.start()
         self.sender.anew()
+        self.sender.events.clear()  # what the call before did not come to
         self.stats = None  # the new one may have its room
         self.stats = RtpStats(8000, -1 if event is None else event)
         self.playout.reset()
