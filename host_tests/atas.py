@@ -2,11 +2,11 @@
 
 import re
 
-from peers.program import until
 from uhep_tools.ports import free_block
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
 from uhep_tools.store import Store
+from waiting import PATIENCE_S, until
 
 TIMEOUT_S = 60
 
@@ -35,7 +35,7 @@ class Ata(Device):
         super().start()
         self.saw("telephone 2 is at")
 
-    def saw(self, text, count=1, seconds=20):
+    def saw(self, text, count=1, seconds=PATIENCE_S):
         """Wait until it has said something so often."""
         saw(self, text, count, seconds)
 
@@ -63,7 +63,7 @@ def _captured(server, name):
     return {"capture_address": address, "capture_name": name, "status_s": 0}
 
 
-def saw(device, text, count=1, seconds=20):
+def saw(device, text, count=1, seconds=PATIENCE_S):
     """Wait until a device has said something so often."""
     until(
         lambda: sum(text in line for line in device.lines) >= count,

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from uhep_tools.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 NPM = ROOT / ".peers" / "node_modules"
@@ -84,6 +85,13 @@ def pytest_xdist_make_scheduler(config, log):
             return found[1] if found else nodeid
 
     return ByDeviceFile(config, log)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A database of the capture server."""
+    with Store(tmp_path / "uhep.db") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,15 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from conftest import ROOT
 from uhep_tools.server import Server, in_thread
+from waiting import PATIENCE_S
 
 LIB = ROOT / "lib"
 SHIM = ROOT / "host_tests" / "shim"
 SCRIPT = Path(__file__).parent / "device" / "link_sender.py"
-PATIENCE_S = 30
 
 
 class Sender:
@@ -65,14 +64,6 @@ class Sender:
 def serving(store, **options):
     with in_thread(Server(store, port=options.pop("port", 0), **options)) as server:
         yield server
-
-
-def until(condition, seconds=PATIENCE_S):
-    """Wait for something that must come; fail if it does not."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 def stored(store):

@@ -14,20 +14,13 @@ from hepmake import GOOD, chunk, frame, good
 from sipmake import ALICE, packet, sip
 from uhep_tools.certs import Authority
 from uhep_tools.server import Server, in_thread
-from uhep_tools.store import Store
 from uhep_tools.tls import server_context
+from waiting import PATIENCE_S, until
 
-PATIENCE_S = 30
 AUTHORITY = Authority()
 SERVER = AUTHORITY.issue("localhost")
 CLIENT = ssl.create_default_context(cadata=AUTHORITY.certificate.decode())
 TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
 
 
 @contextlib.contextmanager
@@ -35,13 +28,6 @@ def serving(store, **options):
     context = server_context(*SERVER.write(store.path.parent, "server"))
     with in_thread(Server(store, port=0, tls=context, tls_port=0, **options)) as server:
         yield server
-
-
-def until(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 def connect(server, transport):

@@ -6,13 +6,13 @@ import time
 
 import pytest
 from atas import TIMEOUT_S, Ata, Lab, saw
-from peers.program import until
 from test_peer_baresip import level
 from typer.testing import CliRunner
 from uhep_tools.board.settings import SettingsError, judge
 from uhep_tools.cli import app
 from uhep_tools.ports import free_pairs
 from uhep_tools.sim import Device
+from waiting import until
 
 
 def a_phone(lab, **settings):

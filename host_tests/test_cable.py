@@ -8,11 +8,11 @@ import threading
 import pytest
 from conftest import ROOT
 from fake_board import FakeBoard
-from peers.program import until
 from typer.testing import CliRunner
 from uhep_tools.board import boards, cable, deploy, release
 from uhep_tools.cli import app
 from uhep_tools.ports import free_pairs
+from waiting import until
 
 MADE = {}
 
@@ -187,7 +187,7 @@ def run(board, version):
 
 def starts(board, boots_before):
     """It runs again, by itself."""
-    until(lambda: board.boots > boots_before and b"why=boot" in board.said, lambda: board.said, 60)
+    until(lambda: board.boots > boots_before and b"why=boot" in board.said, lambda: board.said)
     board.said = b""
 
 
@@ -227,7 +227,7 @@ def test_a_device_that_is_just_starting(micropython, tmp_path, monkeypatch):
     """It hears nothing for a moment: it is asked again, and answers once."""
     board = FakeBoard(micropython, tmp_path, tcp=True)
     monkeypatch.setattr(cable, "_PROMPT_S", 2.0)
-    until(lambda: b">>> " in board.said, lambda: board.said, 60)
+    until(lambda: b">>> " in board.said, lambda: board.said)
     board._on.clear()
 
     def hear():
@@ -486,7 +486,7 @@ def test_secrets(board, tmp_path):
     assert json.loads(nvs.read_text()) == {"hep_key": "sesame"}
     install(board, made("0.1.0"))
     said += uhep("deploy", "--port", board.url, *configured())
-    until(lambda: b"why=boot" in board.said, lambda: board.said, 60)
+    until(lambda: b"why=boot" in board.said, lambda: board.said)
     for octets in (said.encode(), board.said, *on_device(board).values()):
         assert b"sesame" not in octets and b"pass word" not in octets
 

@@ -14,15 +14,7 @@ from hepmake import good
 from uhep_tools.certs import Authority
 from uhep_tools.faults import HepError
 from uhep_tools.tls import server_context
-
-PATIENCE_S = 20
-
-
-def until(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
+from waiting import PATIENCE_S, until
 
 
 class Collector:

@@ -29,12 +29,6 @@ UHEP = str(Path(sys.executable).parent / "uhep")
 PATIENCE_S = 60
 
 
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
-
-
 def fill(store, packets, received_us=None):
     for raw in packets:
         store.add(decode(raw), raw, PEER, received_us)

@@ -23,12 +23,6 @@ RTCP = (
 )
 
 
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
-
-
 def fill(store, packets, peer="127.0.0.1:40000"):
     for raw in packets:
         store.add(decode(raw), raw, peer)

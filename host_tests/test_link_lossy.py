@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from linkmake import Sender, account, stored, undisturbed, until
+from linkmake import Sender, account, stored, undisturbed
 from peers import lossy
 from uhep_tools.store import Store
+from waiting import until
 
 UHEP = str(Path(sys.executable).parent / "uhep")
 PORT = 9060
@@ -49,7 +50,7 @@ def test_tcp_brings_all_through_a_loss_of_30_percent(micropython, tmp_path, seed
     with lossy.lossy(0.3, seed) as wire, collector(wire, tmp_path) as store:
         # TCP waits twice as long after each loss of the same segment: eight in a row take 50 s.
         sender = send(wire, micropython, 60, 1, stall_s=3600).wait(300)
-        until(arrived(store, 60), 300)
+        until(arrived(store, 60), seconds=300)
         assert account(store, sender.stats, 60) == list(range(60))
         assert wire.lost > 5 and sender.stats["unconfirmed"] == 0
 

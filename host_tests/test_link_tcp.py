@@ -13,18 +13,13 @@ from pathlib import Path
 
 import pytest
 from faults import Fault, Proxy
-from linkmake import CPYTHON, Sender, account, serving, stored, undisturbed, until
+from linkmake import CPYTHON, Sender, account, serving, stored, undisturbed
 from peers.program import bound
 from uhep_tools.ports import free_port
 from uhep_tools.store import Store
+from waiting import until
 
 UHEP = str(Path(sys.executable).parent / "uhep")
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
 
 
 def cut_only(server):

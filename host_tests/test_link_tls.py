@@ -6,21 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from faults import Fault, Proxy
-from linkmake import CPYTHON, LIB, SCRIPT, Sender, account, serving, stored, until
+from linkmake import CPYTHON, LIB, SCRIPT, Sender, account, serving, stored
 from uhep_tools.certs import Authority
 from uhep_tools.ports import free_port
 from uhep_tools.store import Store
 from uhep_tools.tls import fingerprint, server_context
+from waiting import until
 
 AUTHORITY = Authority()
 OTHER = Authority("somebody else")
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
 
 
 @pytest.fixture(params=["micropython", "cpython"])

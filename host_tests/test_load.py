@@ -10,13 +10,6 @@ from uhep_tools.cli import app
 from uhep_tools.hep import decode
 from uhep_tools.load.traffic import MEAN_PACKETS, Traffic, stream
 from uhep_tools.server import Server, in_thread
-from uhep_tools.store import Store
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
 
 
 def run(*args):

@@ -5,8 +5,8 @@ import wave
 import pytest
 from atas import Ata, Lab
 from peers import baresip, network, sipp
-from peers.program import until
 from test_peer_baresip import OURS_HZ, THEIRS_HZ, dumped, heard, level, samples_of, tone
+from waiting import until
 
 
 @pytest.mark.peer("sipp")
@@ -73,7 +73,7 @@ def _call(folder, number, calls):
             ata.saw(f"telephone {number} rings")
             ata.do(f"lift {number}")
         ata.saw(f"line {number}: call {'to' if calls else 'from'} ")
-        until(lambda: heard(ear, THEIRS_HZ), "their tone", 30)
+        until(lambda: heard(ear, THEIRS_HZ), "their tone")
         ata.do(f"dial {number} 5")
         until(
             lambda: "'5'" in (folder / "bob" / "baresip.log").read_text(),
@@ -82,11 +82,11 @@ def _call(folder, number, calls):
         ata.do(f"flash {number}")
         ata.saw(": holding")
         at = len(samples_of(ear))
-        until(lambda: _dial_tone(ear, at), "a dial tone, and their tone no more", 30)
+        until(lambda: _dial_tone(ear, at), "a dial tone, and their tone no more")
         ata.do(f"flash {number}")
         ata.saw(": no longer holding")
         at = len(samples_of(ear))
-        until(lambda: heard(ear, THEIRS_HZ) and _theirs(ear, at), "their tone again", 30)
+        until(lambda: heard(ear, THEIRS_HZ) and _theirs(ear, at), "their tone again")
         counts = ata.quit()
         lab.captured(counts)
         until(lambda: dumped(folder / "bob", OURS_HZ), "our tone, in what baresip has heard")

@@ -8,11 +8,11 @@ import wave
 
 import pytest
 from peers import baresip, network
-from peers.program import until
 from uhep_tools.ports import free_block
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
 from uhep_tools.store import Store
+from waiting import until
 
 TIMEOUT_S = 60
 OURS_HZ, THEIRS_HZ = 700, 1000
@@ -107,7 +107,7 @@ def _call(folder, store, codec, calls):
             if not calls:
                 bob.command("dial", f"sip:phone@127.0.0.1:{sip}")
             said(device, ": talking")
-            until(lambda: heard(folder / "heard.wav", THEIRS_HZ), "their tone", 30)
+            until(lambda: heard(folder / "heard.wav", THEIRS_HZ), "their tone")
             device.type("dtmf 5")
             bob.command("sndcode", "7")
             said(device, "digit 7 in RTP")
@@ -115,7 +115,7 @@ def _call(folder, store, codec, calls):
                 lambda: "'5'" in (folder / "bob" / "baresip.log").read_text(),
                 lambda: (folder / "bob" / "baresip.log").read_text(),
             )
-            until(lambda: reports(device), lambda: device.lines, 40)
+            until(lambda: reports(device), lambda: device.lines)
             said(device, codec.upper())
             device.type("quit")
             counts = device.wait(TIMEOUT_S)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from peers import kamailio
 from peers.postgres import postgres
-from peers.program import running, until
+from peers.program import running
 from uhep_tools.fleet import Fleet, summary
 from uhep_tools.load.offer import UdpSender, offer
 from uhep_tools.load.traffic import Traffic
 from uhep_tools.ports import free_port
+from waiting import until
 
 FOLDER = Path(__file__).parent.parent / "tools" / "collector"
 TABLES = ("sip_capture", "rtcp_capture", "report_capture", "logs_capture")
@@ -89,7 +90,7 @@ def test_fleet(tmp_path, collector, cases):
     assert problems == [], said
     sent = sum(one["capture"]["sent"] for one in counts)
     assert sent >= size * 7
-    until(lambda: collector.rows() >= sent, lambda: f"{collector.rows()} of {sent} rows", 60)
+    until(lambda: collector.rows() >= sent, lambda: f"{collector.rows()} of {sent} rows")
     assert collector.rows() == sent
     # Also device by device.
     union = " UNION ALL ".join(f"SELECT node FROM {table}" for table in TABLES)
@@ -115,7 +116,7 @@ def test_load_partitions_and_retention(collector):
     packets = [one for one in sent if b'"RFACTOR"' not in one.packet]
     offer(UdpSender("127.0.0.1", collector.port), iter(packets), 200, len(packets))
     total = len(packets)
-    until(lambda: collector.rows() >= total, lambda: f"{collector.rows()} of {total} rows", 60)
+    until(lambda: collector.rows() >= total, lambda: f"{collector.rows()} of {total} rows")
     assert collector.rows() == total
     by_table = collector.sql("SELECT tableoid::regclass, count(*) FROM sip_capture GROUP BY 1")
     kept = {name for name, _ in by_table}
@@ -142,7 +143,7 @@ def test_maintenance_that_was_forgotten(collector):
     packets = Traffic(6).call(time.time_ns() // 1000 - 60_000_000)
     packets = [one for one in packets if b'"RFACTOR"' not in one.packet]
     offer(UdpSender("127.0.0.1", collector.port), iter(packets), 200, len(packets))
-    until(lambda: collector.rows() >= len(packets), "rows", 60)
+    until(lambda: collector.rows() >= len(packets), "rows")
     made = collector.sql("SELECT * FROM hep_maintain(30)")
     assert {row[0] for row in made} == {"made"} and len(made) == 4 * 5
     assert collector.sql("SELECT count(*) FROM sip_capture_default") == [["0"]]

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from peers import sipp
-from peers.program import bound, until
+from peers.program import bound
 from uhep_tools.expect import Capture, check, load, wait
 from uhep_tools.ports import free_port
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
+from waiting import until
 
 SCENARIOS = Path(__file__).parent / "expect"
 NODE = {"capture_id": 2001, "capture_name": "desk-17"}

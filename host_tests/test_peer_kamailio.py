@@ -7,9 +7,9 @@ from ipaddress import ip_address
 import pytest
 from peers import agent, kamailio, messages, relay, stunnel
 from peers.postgres import postgres
-from peers.program import until
 from uhep_tools.certs import Authority
 from uhep_tools.hep import decode
+from waiting import until
 
 EVERYTHING = [
     *messages.CALL,

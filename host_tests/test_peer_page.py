@@ -42,12 +42,6 @@ def browser():
         yield it
 
 
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
-
-
 def fill(store, packets):
     for raw in packets:
         store.add(decode(raw), raw, "127.0.0.1:40000")

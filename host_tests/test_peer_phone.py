@@ -2,11 +2,11 @@
 
 import pytest
 from peers import sipp
-from peers.program import until
 from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
 from uhep_tools.store import Store
+from waiting import until
 
 TIMEOUT_S = 30
 CALL = ["INVITE", "100 Trying", "180 Ringing", "200 OK", "ACK", "BYE", "200 OK"]

@@ -5,9 +5,9 @@ from itertools import permutations
 
 import pytest
 from peers import baresip, kamailio, network, rtpengine
-from peers.program import until
 from uhep_tools.server import Server, in_thread
 from uhep_tools.store import Store
+from waiting import until
 
 
 @pytest.mark.peer("baresip", "kamailio", "rtpengine")

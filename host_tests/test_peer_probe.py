@@ -6,8 +6,8 @@ import pytest
 from peers import sipp
 from peers.listener import listener
 from peers.probe import probe
-from peers.program import until
 from uhep_tools.hep import decode
+from waiting import until
 
 MESSAGES = 6  # of a call of sipp's, on one leg
 

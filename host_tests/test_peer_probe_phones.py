@@ -6,8 +6,8 @@ import pytest
 from peers import baresip, kamailio, network
 from peers.listener import listener
 from peers.probe import probe
-from peers.program import until
 from uhep_tools.hep import decode
+from waiting import until
 
 
 class Seen:
@@ -35,7 +35,7 @@ class Seen:
             found = [p.payload for p in self.legs()[0]]
             return sum(m.startswith(start) and cseq in m for m in found) >= count
 
-        until(enough, lambda: f"{count} x {start} {method}:\n{self.text()}", seconds=30)
+        until(enough, lambda: f"{count} x {start} {method}:\n{self.text()}")
 
     def text(self):
         return "\n".join(

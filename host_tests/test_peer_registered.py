@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from atas import TIMEOUT_S, Ata, Lab, saw
 from peers import dns, kamailio
-from peers.program import until
 from uhep_tools.ports import free_pairs
 from uhep_tools.sim import Device
+from waiting import until
 
 pytestmark = pytest.mark.peer("kamailio")
 

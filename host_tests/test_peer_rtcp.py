@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 from peers import baresip, kamailio, listener, network, rtpengine
-from peers.program import until
 from uhep import IN, OUT, Agent
 from uhep.rtcp import Rtcp
 from uhep_tools.hep import decode
+from waiting import until
 
 _OUTGOING = 4  # of packet(7): the loopback interface shows each packet twice
 _REPORTS = 3  # of each phone

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 from peers import agent, hepjs, kamailio, messages, relay, rtp, rtpengine, sipp, sngrep
-from peers.program import until
 from uhep_tools.server import Server, in_thread
 from uhep_tools.store import Store
+from waiting import until
 
 KEY = b"sesame"
 

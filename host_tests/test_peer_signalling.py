@@ -9,7 +9,6 @@ import re
 import pytest
 from peers import sipp
 from peers.phone import lab
-from peers.program import until
 from peers.scenario import (
     G729,
     HOLD,
@@ -24,6 +23,7 @@ from peers.scenario import (
     takes,
     write,
 )
+from waiting import until
 
 pytestmark = pytest.mark.peer("sipp")
 

@@ -9,13 +9,13 @@ import pytest
 from conftest import ROOT
 from peers import baresip, kamailio, network, sipp
 from peers.listener import listener
-from peers.program import until
 from peers.sniffer import of_sniffer, of_tshark, rtcp_of_tshark, sniffer, tshark
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import rdpcap
 from uhep_tools.hep import decode
 from uhep_tools.ports import free_port
+from waiting import until
 
 LONG = (ROOT / "host_tests/vectors/rfc4475/longreq.dat").read_bytes()
 MACS = b"\2\0\0\0\0\2\2\0\0\0\0\1"
@@ -31,7 +31,7 @@ def marked(send, name, pcap, collector):
             return any(name in packet for packet in list(collector.packets))
         return False
 
-    until(both, f"{name} to be seen by both", seconds=30)
+    until(both, f"{name} to be seen by both")
 
 
 def sender(port):
@@ -89,7 +89,7 @@ def waiter(collector):
             packets = list(collector.packets)
             return sum(start in packet and cseq in packet for packet in packets) >= count
 
-        until(enough, f"{count} x {start} {cseq}", seconds=30)
+        until(enough, f"{count} x {start} {cseq}")
 
     return wait
 

@@ -1,10 +1,10 @@
 """What a phone captures beside its SIP: a line for each transition, and RTCP."""
 
-from peers.program import until
 from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import Device
 from uhep_tools.store import Store
+from waiting import until
 
 RTCP, LOG = 5, 100
 TIMEOUT_S = 60

@@ -20,33 +20,19 @@ from sipmake import CALL, CALL_ID, captured, packet, sip
 from uhep_tools.ports import free_port
 from uhep_tools.server import ListenError, Server, in_thread
 from uhep_tools.store import Store
+from waiting import PATIENCE_S, until
 
 UHEP = str(Path(sys.executable).parent / "uhep")
 VECTORS = [
     json.loads(line)
     for line in (Path(__file__).parent / "vectors/hep3.jsonl").read_text().splitlines()
 ]
-PATIENCE_S = 20
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
 
 
 @contextlib.contextmanager
 def serving(store, **options):
     with in_thread(Server(store, port=0, **options)) as server:
         yield server
-
-
-def until(condition):
-    """Wait for something that must come; fail if it does not."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 def udp(server, *datagrams):

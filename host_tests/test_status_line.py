@@ -6,15 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from hepmake import good
 from hypothesis import given
 from hypothesis import strategies as st
-from linkmake import Sender, serving, until
+from linkmake import Sender, serving
 from uhep_tools.hep import decode
 from uhep_tools.ports import free_port
 from uhep_tools.status import parse
-from uhep_tools.store import Store
+from waiting import until
 
 UHEP = str(Path(sys.executable).parent / "uhep")
 LINE = (
@@ -61,12 +60,6 @@ def test_never_raises(octets):
     status = parse(b"uhep why=time " + octets)
     str(status), status.gap
     assert status.why == "time"
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
 
 
 def add(store, raw):

@@ -15,12 +15,6 @@ PEER = "127.0.0.1:40000"
 CALL_TEXT = CALL_ID.decode()
 
 
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
-
-
 def fill(store, packets):
     for raw in packets:
         store.add(decode(raw), raw, PEER)

@@ -8,8 +8,9 @@ import sys
 import pytest
 from conftest import ROOT
 from peers import sipp
-from peers.program import bound, until
+from peers.program import bound
 from uhep_tools.ports import free_port
+from waiting import until
 
 CALLS = 10
 SCRIPT = ROOT / "host_tests" / "device" / "tap_midcall.py"

@@ -14,20 +14,13 @@ from hepmake import good
 from sipmake import captured
 from uhep_tools.certs import Authority, own_identity
 from uhep_tools.server import ListenError, Server, in_thread
-from uhep_tools.store import Store
 from uhep_tools.tls import TlsError, fingerprint, server_context
+from waiting import PATIENCE_S, until
 
-PATIENCE_S = 20
 UHEP = str(Path(sys.executable).parent / "uhep")
 AUTHORITY = Authority()
 SERVER = AUTHORITY.issue("localhost", "127.0.0.1", "::1")
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
 
 
 @contextlib.contextmanager
@@ -41,13 +34,6 @@ def serving(store, identity=SERVER, client_ca=None, **options):
     context = server_context(*files, client_ca and folder / "clients.pem")
     with in_thread(Server(store, port=0, tls=context, tls_port=0, **options)) as server:
         yield server
-
-
-def until(condition):
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 def plain(server):

@@ -14,18 +14,11 @@ from sipmake import ALICE, BOB, CALL, CALL_ID, captured, packet, sip
 from uhep_tools.hep import HepError, decode
 from uhep_tools.live import status_of
 from uhep_tools.server import ListenError, Server
-from uhep_tools.store import Store
 from uhep_tools.web import colours, health
 from uhep_tools.web.serving import Page, PageError
 
 CALL_TEXT = CALL_ID.decode()
 URL = f"/call?id={quote(CALL_TEXT)}"
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store(tmp_path / "uhep.db") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ import sqlite3
 from contextlib import closing, contextmanager
 
 from uhep_tools.ports import free_port
+from waiting import TooLate, until
 
-from peers.program import PeerError, fill, running, until
+from peers.program import fill, running
 
 KEY = "sesame"  # what the front asks for and the proxy sends
 CAPTURE_ID = 2101  # of the proxy
@@ -71,7 +72,7 @@ class Receiver:
 
         try:
             until(enough, "rows")
-        except PeerError:
+        except TooLate:
             raise self.program.error(f"{len(rows)} rows in {table}, not {count}") from None
         return rows
 

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 from uhep_tools.ports import free_port
 from uhep_tools.stream import StreamReader
-
-from peers.program import until
+from waiting import until
 
 
 class Listener:

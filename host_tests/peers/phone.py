@@ -12,8 +12,7 @@ from uhep_tools.ports import free_port
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import find_micropython, heap_option
 from uhep_tools.store import Store
-
-from peers.program import until
+from waiting import PATIENCE_S, until
 
 _SCRIPT = ROOT / "host_tests" / "device" / "signal_device.py"
 
@@ -36,7 +35,7 @@ class Phone:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.saw("ready", seconds=20)
+        self.saw("ready")
 
     def _read(self):
         self.lines.extend(line.rstrip("\n") for line in iter(self.process.stdout.readline, ""))
@@ -45,7 +44,7 @@ class Phone:
         """Have it do something, as one line of its input."""
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
 
-    def saw(self, line, count=1, seconds=60):
+    def saw(self, line, count=1, seconds=PATIENCE_S):
         """Wait until it has printed a line so often."""
         until(
             lambda: sum(each.startswith(line) for each in self.lines) >= count,

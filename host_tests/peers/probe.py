@@ -4,8 +4,7 @@ from contextlib import contextmanager
 
 from uhep_tools.ports import free_port
 from uhep_tools.sim import Device
-
-from peers.program import until
+from waiting import until
 
 
 class Probe:

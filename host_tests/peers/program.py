@@ -4,30 +4,16 @@ import os
 import re
 import signal
 import subprocess
-import time
 from contextlib import contextmanager
 from pathlib import Path
+
+from waiting import PATIENCE_S, TooLate, until
 
 HERE = Path(__file__).parent
 
 
 class PeerError(AssertionError):
     """A peer that did not do its part; the message ends with the last lines of its log."""
-
-
-def until(condition, what, seconds=15):
-    """Poll condition() until it is true and return what it gave; fail after so many seconds.
-
-    what: that was waited for, as text or as a function that gives it in the end.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise PeerError(f"waited {seconds} s for {what() if callable(what) else what}")
-        time.sleep(0.02)
 
 
 def bound(transport, port):
@@ -99,7 +85,7 @@ class Program:
                     pass
         return names
 
-    def wait_bound(self, *sockets, seconds=15):
+    def wait_bound(self, *sockets, seconds=PATIENCE_S):
         """Wait for each (transport, port)."""
 
         def all_bound():
@@ -108,12 +94,12 @@ class Program:
 
         try:
             until(all_bound, f"{self.name} to bind {sockets}", seconds)
-        except PeerError:
+        except TooLate:
             self.check()
             raise self.error(f"has not bound {sockets} in {seconds} s") from None
         return self
 
-    def wait_end(self, seconds=60):
+    def wait_end(self, seconds=PATIENCE_S):
         """Wait for a program that ends by itself; returns its exit code."""
         try:
             return self.process.wait(seconds)

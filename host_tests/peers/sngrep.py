@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import REQUIRE_PEERS
 from uhep_tools.ports import free_port
+from waiting import TooLate, until
 
-from peers.program import PeerError, running, until
+from peers.program import running
 
 
 def needs_sniffing():
@@ -35,7 +36,7 @@ class Receiver:
 
         try:
             until(enough, "dialogs")
-        except PeerError:
+        except TooLate:
             raise self._program.error(f"has not counted {count} dialogs") from None
 
 

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from uhep_tools.hep import decode
 from uhep_tools.sim import Device
+from waiting import until
 
-from peers.program import Program, until
+from peers.program import Program
 
 # Of each message: both ends, start line, Call-ID, CSeq; of UDP also the octets.
 _FIELDS = (

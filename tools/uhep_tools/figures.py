@@ -29,12 +29,12 @@ def figures(packet: Packet) -> Figures:
     jitter = milliseconds(packet.jitter)
     loss = None
     if packet.type == _RTCP:
-        block = _first_block(_object(packet.payload))
+        block = _first_block(json_object(packet.payload))
         loss = percent(block.get("fraction_lost"), 256)
         if jitter is None:
             jitter = milliseconds(block.get("ia_jitter"), CLOCK_HZ)
     elif packet.type in _REPORTS:
-        said = _object(packet.payload)
+        said = json_object(packet.payload)
         if mos is None:
             mos = score(said.get("MOS", said.get("MEAN_MOS")), hundredths=True)
         loss = percent(said.get("PACKET_LOSS"), said.get("EXPECTED_PK"))
@@ -67,19 +67,19 @@ def milliseconds(value: object, hz: int = 1000) -> float | None:
     return ticks * 1000 / hz
 
 
-def packets(value: object) -> int | None:
-    """A number of lost packets. None for less than none, also as Asterisk writes it: 24 bits."""
-    lost = number(value)
-    return int(lost) if lost is not None and 0 <= lost <= 0x7FFFFF else None
-
-
-def _object(payload: bytes) -> dict:
+def json_object(payload: bytes) -> dict:
     """The payload as a JSON object; empty if it is none."""
     try:
         content = json.loads(payload)
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def packets(value: object) -> int | None:
+    """A number of lost packets. None for less than none, also as Asterisk writes it: 24 bits."""
+    lost = number(value)
+    return int(lost) if lost is not None and 0 <= lost <= 0x7FFFFF else None
 
 
 def _first_block(report: dict) -> dict:

@@ -1,10 +1,8 @@
 """Say in one line what a captured packet that is not SIP tells: RTCP, quality, log."""
 
-import json
-
 from uhep_tools import vqreport
 from uhep_tools.chunks import PAYLOAD_TYPES
-from uhep_tools.figures import packets
+from uhep_tools.figures import json_object, packets
 from uhep_tools.hep import Packet
 from uhep_tools.status import LOG, parse
 from uhep_tools.text import printable
@@ -18,7 +16,7 @@ _REPORTS = {200: "SR", 201: "RR", 207: "XR"}
 def note(packet: Packet) -> str:
     """One printable line of any length; what can not be read in the payload is shown as it is."""
     name = PAYLOAD_TYPES.get(packet.type, f"type {packet.type}")
-    content = _object(packet.payload)
+    content = json_object(packet.payload)
     if packet.type == _RTCP and content:
         said = _rtcp(content)
         name = f"RTCP {_REPORTS.get(_number(content.get('type')), '')}".rstrip()
@@ -33,15 +31,6 @@ def note(packet: Packet) -> str:
     if packet.mos is not None and "MOS " not in said:
         said = f"MOS {packet.mos / 100:.2f}, {said}"
     return printable(f"{name}: {said}" if said else name)
-
-
-def _object(payload: bytes) -> dict:
-    """The payload as a JSON object; empty if it is none."""
-    try:
-        content = json.loads(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _rtcp(content: dict) -> str:

@@ -11,13 +11,12 @@ chunks, and RFC 6035 bodies, alone (type 35) or in a PUBLISH. Nothing is estimat
 that no packet told, or that can not be one, is None.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from uhep_tools import vqreport
 from uhep_tools.chunks import SIP
-from uhep_tools.figures import CLOCK_HZ, milliseconds, number, packets, percent, score
+from uhep_tools.figures import CLOCK_HZ, json_object, milliseconds, number, packets, percent, score
 from uhep_tools.message import Message
 from uhep_tools.text import endpoint, printable
 
@@ -127,7 +126,7 @@ def _of(message: Message, call: str | None) -> Iterator[Point]:
 
 def _rtcp(message: Message) -> Iterator[Point]:
     """The sender's judgement of what it hears from the other end."""
-    content = _object(message.packet.payload)
+    content = json_object(message.packet.payload)
     stream = f"{_media(message.dst, message.dport)} → {_media(message.src, message.sport)}"
     blocks = content.get("report_blocks")
     for block in blocks if isinstance(blocks, list) else ():
@@ -158,7 +157,7 @@ def _rtcp(message: Message) -> Iterator[Point]:
 
 
 def _report(message: Message) -> Iterator[Point]:
-    content = _object(message.packet.payload)
+    content = json_object(message.packet.payload)
     yield Point(
         message.stamp_us,
         _told_stream(content) or _stream(message),
@@ -225,11 +224,3 @@ def _stream(message: Message) -> str:
 def _media(host: str, port: int) -> str:
     """The address of RTP, by that of RTCP: the even port below, unless the two share one."""
     return endpoint(host, port & ~1)
-
-
-def _object(payload: bytes) -> dict:
-    try:
-        content = json.loads(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
