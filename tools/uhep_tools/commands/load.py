@@ -6,6 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 PATIENCE_S = 10.0  # for what is on its way into the database
+BEHIND_S = 1.0  # this much behind the rate in the end, it was not offered
 
 
 def command(
@@ -81,7 +82,7 @@ def command(
         f"{offered.seconds:.1f} s, {offered.packets / offered.seconds:,.0f} a second, {size}"
     )
     problems = []
-    if offered.behind_s > 1:
+    if offered.behind_s > BEHIND_S:
         problems.append(f"this machine was {offered.behind_s:.1f} s behind the rate in the end")
     if offered.refused:
         problems.append(f"nobody listens: {count(offered.refused, 'datagram')} refused by ICMP")
