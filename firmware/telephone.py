@@ -62,6 +62,9 @@ class Telephone:
         self._enter(ON_HOOK)
         self.handset.lay()
         if call:
+            origin = self._origin(call)
+            if origin:  # it would come back, to nobody
+                origin.hang_up()
             call.hang_up()
         self.settle()
 
@@ -71,7 +74,11 @@ class Telephone:
             return
         other = self._waits() or self.held
         if self.state != TALKING:
-            call, self.call = self.call, None
+            call = self.call
+            if call and self._origin(call):
+                call.hang_up()  # and with its end the other comes back
+                return
+            self.call = None
             if call:
                 call.hang_up()
             self._turn(other)
@@ -177,9 +184,10 @@ class Telephone:
         self.settle()
 
     def _origin(self, call):
-        """The call that `call` is to take the place of, as its peer wants (usip.refer)."""
-        transfer = call.transfer_of
-        return transfer.call if transfer and transfer.call is not call else None
+        """The call that `call` is to take the place of, as its peer wants (usip.refer), while
+        that one stands."""
+        origin = call.transfer_of and call.transfer_of.call
+        return origin if origin and origin is not call and origin.state == "talking" else None
 
     def _placed(self, call, origin):
         if origin and origin is self.held:
@@ -190,13 +198,11 @@ class Telephone:
             self._enter(CALLING)
 
     def _ended(self, call, origin):
-        if origin and origin.state != "talking":
-            origin = None  # else nothing came of it: as before
         if call is self.held:
             self.held = origin
         elif call is not self.call:
             return
-        elif origin:
+        elif origin:  # nothing came of it: as before
             self.call = origin
             self._enter(TALKING)
         elif call.status in _BUSY or call.status < 300:

@@ -493,6 +493,27 @@ def test_nothing_comes_of_a_transfer():
     world.over()
 
 
+def test_a_transfer_that_the_transferred_gives_up():
+    """Laid down, both calls are over, and none is left that nobody can talk on; by a flash it is
+    as before."""
+    for gives_up in ("lay", "flash"):
+        world = World()
+        call = world.talk()
+        world.carol.answers = False
+        world.bob.agent.calls[0].transfer("sip:x@192.0.2.4")
+        world.run(500)
+        assert world.one.state == CALLING and world.one.call.peer == "sip:x@192.0.2.4"
+        getattr(world.one, gives_up)()
+        world.run(500)
+        assert not world.carol.agent.calls
+        if gives_up == "lay":
+            assert not world.one.line.agent.calls and not world.bob.agent.calls
+        else:
+            assert world.one.state == TALKING and world.one.call is call
+            assert world.has_sound(world.one, call)
+        world.over()
+
+
 def test_the_one_on_hold_transfers_us():
     world = World()
     world.talk()
