@@ -20,6 +20,7 @@ class Sock:
         self.sent = b""
         self.most = most
         self.closed = False
+        self.begun = None  # an error that connect raises
         self.special = "mine"
 
     def _take(self, buf):
@@ -60,6 +61,8 @@ class Sock:
 
     def connect(self, addr):
         self.peer = addr
+        if self.begun:
+            raise self.begun
 
     def close(self):
         self.closed = True
@@ -144,11 +147,23 @@ def test_ends_and_transport():
 
 def test_the_peer_from_connect():
     a = agent()
-    t = tap(Sock(), a, HERE)
-    t.connect(b"\x02\x00\x13\xc4\xc0\x00\x02\x14" + bytes(8))
+    sock = Sock()
+    t = tap(sock, a, HERE)
+    sock.begun = OSError(115)  # EINPROGRESS: it does not wait
+    try:
+        t.connect(b"\x02\x00\x13\xc4\xc0\x00\x02\x14" + bytes(8))
+        raise AssertionError("the tap kept it to itself")
+    except OSError as e:
+        assert e is sock.begun
     t.write(ONE)
     (packet,) = drain(a)
     assert field(packet, 4) == bytes((192, 0, 2, 20)) and field(packet, 8) == b"\x13\xc4"
+    t = tap(Sock(), a, HERE)
+    t.connect(("pbx.example", 5060))
+    t.write(ONE)
+    (packet,) = drain(a)
+    assert field(packet, 3) == bytes((192, 0, 2, 10)) and field(packet, 7) == b"\x9c\x40"
+    assert field(packet, 4) == bytes(4) and field(packet, 8) == b"\x13\xc4"
 
 
 def test_nobody_knows_the_ends():

@@ -160,6 +160,27 @@ def test_a_connected_socket():
         assert "192.0.2.20:5070" in ends(p)
 
 
+def test_connected_by_name():
+    # As the ESP32's sockets can be, which do not tell whom they have found.
+    for peer in (("pbx.example", 5070), ("", 5070)):
+        a = agent()
+        t = tap(Socket([(MESSAGE, None)]), a, LOCAL)
+        t.connect(peer)
+        t.send(MESSAGE)
+        t.recv(100)
+        assert [sorted(ends(p)) for p in drain(a)] == [["0.0.0.0:5070", "192.0.2.10:5060"]] * 2
+        assert t.ignored["address"] == 0
+
+
+def test_bound_to_a_name_or_none():
+    for host in ("", "phone.example"):
+        a = agent()
+        t = tap(Socket(), a)
+        t.bind((host, 5060))
+        t.sendto(MESSAGE, ("192.0.2.20", 5070))
+        assert [ends(p) for p in drain(a)] == [["0.0.0.0:5060", "192.0.2.20:5070"]]
+
+
 def test_written_from_the_middle_of_a_buffer():
     a = agent(max_packet=3000)
     sock = Socket()

@@ -6,7 +6,7 @@ import socket
 import sys
 
 from capture_doubles import agent, drain, field
-from real_sockets import HOST, at, free_port, pair, udp
+from real_sockets import HOST, TCP, at, bound, free_port, pair, udp
 from uhep import aio, stream, tap
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -174,6 +174,39 @@ else:
         assert field(packet, 3) == bytes((127, 0, 0, 1))
         assert field(packet, 7) == sock.getsockname()[1].to_bytes(2, "big")
         t.close()
+
+    def test_by_name_and_by_a_port_of_the_kernels():
+        a = agent()
+        server, port = udp()
+        for bind in (None, (HOST, 0), ("", 0), ("localhost", 0)):
+            for peer in ((HOST, port), ("localhost", port)):
+                t = tap.tap(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), a)
+                if bind:
+                    t.bind(bind)
+                t.connect(peer)
+                assert t.send(message(1)) == server.sendto(message(1), t.getsockname())
+                assert t.recv(100) == message(1)
+                said(drain(a), (HOST, t.getsockname()[1]), (HOST, port))
+                t.close()
+        server.close()
+        server, port = bound(TCP)
+        server.listen(8)
+        for peer in ((HOST, port), ("localhost", port)):
+            for told in (None, ("192.0.2.10", 0)):
+                t = stream.tap(socket.socket(), a, told)
+                t.connect(peer)
+                t.sendall(message(1) + message(2))
+                here = t.getsockname()
+                said(drain(a), (told[0] if told else HOST, here[1]), (HOST, port))
+                t.close()
+        server.close()
+
+    def said(packets, *ends):
+        assert len(packets) == 2
+        for packet in packets:
+            hosts = [socket.inet_ntoa(field(packet, kind)) for kind in (3, 4)]
+            ports = [int.from_bytes(field(packet, kind), "big") for kind in (7, 8)]
+            assert sorted(zip(hosts, ports)) == sorted(ends)
 
     def test_connected_before_it_was_tapped():
         a = agent()

@@ -140,9 +140,9 @@ class StreamTap(Tap):
         agent = self._agent
         try:
             try:
-                peer = unpack(self._peer) if self._peer else self._other()
+                peer = self._other()
                 self._flow = agent.flow(self._here(peer), peer, self._proto, self._kind)
-            except (ValueError, TypeError, IndexError):
+            except (ValueError, TypeError, IndexError, OSError):
                 self._flow = agent.flow(_UNKNOWN, _UNKNOWN, self._proto, self._kind)
         except MemoryError:
             self._ignore("memory")

@@ -8,7 +8,7 @@ sock = sock.untap()
 
 from uhep import IN, OUT, SIP, UDP
 from uhep.ends import peer_at
-from uhep.flow import STRICT
+from uhep.flow import STRICT, address
 from uhep.port import const
 from uhep.standin import StandIn
 
@@ -28,7 +28,7 @@ def tap(sock, agent, local=None, kind=SIP, remote=None):
     getsockname), give it, or tap before bind. With (host, 0) the port is what bind says: for
     a socket bound to 0.0.0.0. remote: that of a connected socket's peer, in the same way:
     give it, or tap before connect. Everything else goes through to the socket; what leaves
-    or comes by CPython's sendmsg, recvmsg and makefile is not captured.
+    or comes by makefile, and by CPython's sendmsg and recvmsg, is not captured.
     """
     return Tap(sock, agent, local, kind, remote)
 
@@ -54,7 +54,7 @@ class Tap(StandIn):
 
     ignored: how many were not captured, by kind. What has no start line is no SIP:
     "keepalive" (CR, LF, NUL, "jaK"), "stun", "empty", or "garbage". A message that is merely
-    malformed is captured. "address": sent to one that is none of IP. "memory": there
+    malformed is captured. "address": sent to a name, or to what is none of IP. "memory": there
     was none left for a new peer.
     """
 
@@ -76,8 +76,6 @@ class Tap(StandIn):
         self._mode = STRICT if kind == SIP else None
         self.ignored = {"keepalive": 0, "stun": 0, "empty": 0, "garbage": 0, "address": 0}
         self.ignored["memory"] = 0
-        if hasattr(sock, "getsockname"):
-            self._bound(sock.getsockname())
         if remote:
             self._load_all()
 
@@ -111,11 +109,15 @@ class Tap(StandIn):
 
     def bind(self, addr):
         self._sock.bind(addr)
-        self._bound(addr)
+        if not isinstance(addr, str):  # a UNIX socket's
+            # What was told before counts more, but for a port of 0.
+            addr = unpack(addr)
+            host, port = self._local or addr
+            self._local = host, port or addr[1]
 
     def connect(self, addr):
+        self._peer = addr  # before: one that does not wait raises EINPROGRESS
         self._sock.connect(addr)
-        self._peer = addr
         try:
             self._load_all()
         except MemoryError:  # later, then
@@ -137,15 +139,6 @@ class Tap(StandIn):
         if not flags & _PEEK:
             self._saw(r[1], IN, r[0])
         return r
-
-    def _bound(self, addr):
-        # What was told before counts more, but for a port of 0.
-        if isinstance(addr, str):  # a UNIX socket's
-            return
-        local = self._local or unpack(addr)
-        port = local[1] or unpack(addr)[1]
-        if port:
-            self._local = (local[0], port)
 
     def awake(self):
         """Whether it captures."""
@@ -195,25 +188,31 @@ class Tap(StandIn):
             return flow
         except MemoryError:  # first, for these others take memory
             self._ignore("memory")
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OSError):
             self._ignore("address")
 
     def _made(self, addr):
-        peer = unpack(addr) if addr else self._other()
+        peer = unpack(addr) if addr and addr is not self._peer else self._other()
         return self._agent.flow(self._here(peer), peer, UDP, self._kind, (), self._mode)
 
     def _other(self):
-        # The peer of a socket that was connected before, if the port can tell.
-        try:
-            return unpack(self._sock.getpeername())
-        except (AttributeError, OSError, TypeError, IndexError):
-            return _UNKNOWN
+        # The peer of a connected socket: what was told, else what the port says.
+        told = _numeric(unpack(self._peer)) if self._peer else _UNKNOWN
+        if told[0] is _UNKNOWN[0]:
+            try:
+                return unpack(self._sock.getpeername())
+            except (AttributeError, OSError, TypeError, IndexError):
+                pass
+        return told
 
     def _here(self, peer):
-        # Where the socket is, seen from `peer`, as well as the port can tell.
-        host, port = self._local or _UNKNOWN
-        if hasattr(self._sock, "getsockname") and host in _ANY:
-            host = _route(self._sock, peer) or host
+        # Where the socket is, seen from `peer`: what was told, else what the port says by now.
+        host, port = _numeric(self._local or _UNKNOWN)
+        if hasattr(self._sock, "getsockname"):
+            known = unpack(self._sock.getsockname())
+            port = port or known[1]
+            if host in _ANY:
+                host = known[0] if known[0] not in _ANY else _route(self._sock, peer) or host
         return host, port
 
     def _move(self, flow, addr):
@@ -253,6 +252,15 @@ def _octets_at(addr, four):
     if four:
         return 20 if addr.find(_MAPPED, 8, 20) == 8 else 0
     return 8
+
+
+def _numeric(end):
+    # The same with _UNKNOWN's host for one that is a name or empty.
+    try:
+        address(end[0])
+        return end
+    except ValueError:
+        return _UNKNOWN[0], end[1]
 
 
 def _route(sock, peer):

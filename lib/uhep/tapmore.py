@@ -18,10 +18,8 @@ class More:
         self._room = 0  # for what stands in the middle of a buffer
 
     def connect_ex(self, addr):
-        r = self._tap._sock.connect_ex(addr)
-        if not r:
-            self._tap._peer = addr
-        return r
+        self._tap._peer = addr
+        return self._tap._sock.connect_ex(addr)
 
     def send(self, buf, flags=0):
         r = self._tap._sock.send(buf, flags) if flags else self._tap._sock.send(buf)
