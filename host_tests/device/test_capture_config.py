@@ -82,6 +82,10 @@ def test_bad_values():
         ("dns", "192.0.2.256", "IPv4"),
         ("dns", "192.0.2.53:x", "IPv4"),
         ("dns", 53, "IPv4"),
+        ("dns", "192.0.2.53:53:9", "IPv4"),
+        ("dns", " 192.0.2.53", "IPv4"),
+        ("spool", {}, "null or {"),
+        ("spool", False, "null or {"),
         ("tls_pin", "ab:cd", "64 hex"),
         ("tls_pin", "g" * 64, "64 hex"),
         ("tls_pin", None, "64 hex"),
@@ -174,13 +178,15 @@ def test_transports():
         {"transport": "tls", "tls_pin": "AB:" * 31 + "cd"},
         {"transport": "tls", "tls_verify": "none"},
         {"transport": "tls", "tls_ca": "/ca.pem", "tls_cert": "/a", "tls_key": "/b"},
+        {"transport": "tls", "tls_verify": "none", "tls_cert": "/a", "tls_key": "/b"},
         {"enabled": False, "transport": "tcp", "capture_address": []},
+        {"collectors": "copy", "capture_address": ["192.0.2.1:1", "192.0.2.2:2"]},
     ):
         config = dict(GOOD)
         config.update(more)
         c = validate(config)
         assert validate(c) == c
-        assert Agent(config).link.status == "closed"
+        assert "closed" in Agent(config).link.status
 
 
 def test_tls_keys_that_do_not_go_together():
@@ -191,6 +197,7 @@ def test_tls_keys_that_do_not_go_together():
         ({"transport": "tls", "tls_ca": "/a", "tls_verify": "none"}, "tls_verify", "full"),
         ({"transport": "tls", "tls_ca": "/a", "tls_cert": "/b"}, "tls_key", "both"),
         ({"transport": "tls", "tls_ca": "/a", "tls_key": "/b"}, "tls_cert", "both"),
+        ({"transport": "tls", "tls_verify": "none", "tls_key": "/b"}, "tls_cert", "both"),
         ({"transport": "tcp", "profile": "kamailio", "max_packet": 16384}, "max_packet", "16383"),
     ):
         config = dict(GOOD)

@@ -1,14 +1,14 @@
 # Part of uhep, MIT licence.
 """Configuration of what not every agent has: spool, fail-over, TCP, TLS, voice quality."""
 
+from uhep.flow import address
+
 
 def _server(value):
     # An IPv4 address, with or without a port.
     try:
-        host, port = (value + ":53").split(":")[:2]
-        octets = [int(n) for n in host.split(".")]
-        good = len(octets) == 4 and min(octets) >= 0 and max(octets) < 256
-        good = good and 0 < int(port) < 65536
+        host, port = (value if ":" in value else value + ":53").split(":")
+        good = len(address(host)) == 4 and " " not in host and 0 < int(port) < 65536
     except (ValueError, AttributeError, TypeError):
         good = value == ""
     return None if good else 'an IPv4 address, or "address:port"'
@@ -102,9 +102,6 @@ def agree(full):
     if full["collectors"] == "copy":
         if isinstance(full["capture_address"], str) or len(full["capture_address"]) != 2:
             return "capture_address", 'a list of two with "collectors": "copy"'
-        # Each collector has a ring of that size; the one before these holds a packet.
-        full["copy_bytes"] = full["queue_bytes"]
-        full["queue_bytes"] = full["max_packet"] + 512
     if "users" in full["redact"] and not full["redact_salt"]:
         return "redact_salt", _SALT
     if full["trigger_s"] and full["spool"]:
@@ -120,8 +117,9 @@ def _agree_tls(full):
         return ("transport", '"tls" with ' + given[0]) if given else None
     proof = full["tls_ca"] or full["tls_pin"]
     if full["tls_verify"] == "none":
-        return ("tls_verify", '"full" with tls_ca or tls_pin') if proof else None
-    if not proof:
+        if proof:
+            return "tls_verify", '"full" with tls_ca or tls_pin'
+    elif not proof:
         return "tls_ca", 'the file of a CA, or tls_pin, or "tls_verify": "none"'
     if bool(full["tls_cert"]) != bool(full["tls_key"]):
         return ("tls_key" if full["tls_cert"] else "tls_cert"), "both or none of the two"

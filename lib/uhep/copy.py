@@ -1,10 +1,12 @@
 # Part of uhep, MIT licence.
 """Every packet to two collectors: `collectors` "copy"."""
 
+from uhep.clock import Clock
 from uhep.guard import Guard
 from uhep.late import date_back
 from uhep.move import Mover
 from uhep.port import const
+from uhep.ring import SendRing
 
 _HEAD = const(0)
 _TAIL = const(1)
@@ -53,14 +55,19 @@ class Copy(Guard):
         super().__init__(agent)
         self.queues = agent.queues = []
         self._agent = agent
-        self._ring = agent.ring
+        most = config["max_packet"]
+        self._ring = agent.ring = ring = SendRing(most + 512, most, True, agent.ring._slide)
+        agent._st = ring.st
+        agent._ring = ring.buf
+        agent._out = (ring.st, ring.buf, None)
+        agent.clock = Clock(ring, agent.ticks, config["before_time"] == "zero")
+        agent.link = self
         self._stats = agent.stats
         self._idle = agent._idle
         spool = config["spool"]
         for i in range(2):
             own = dict(config)
             own["capture_address"] = config["capture_address"][i]
-            own["queue_bytes"] = own.pop("copy_bytes")
             own["collectors"] = "failover"
             own["enabled"] = True
             own["status_s"] = 0
@@ -77,7 +84,6 @@ class Copy(Guard):
             self.queues.append(queue)
         self._set = agent.clock.set
         agent.clock.set = self._date
-        agent.link = self
         agent.poll = self.poll
         agent.stats = self.stats
         self._names = []

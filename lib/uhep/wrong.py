@@ -5,6 +5,7 @@ _RIGHT = {
     "flag": "true or false",
     "label": "at most 64 of A-Z a-z 0-9 . _ : @ -",
     "address": '"host:port" or "[IPv6]:port" or a list of these',
+    "None": 'null or {"path": "/uhep.spool", "blocks": 16}',
 }
 
 
