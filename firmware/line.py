@@ -238,8 +238,11 @@ class Channel:
     def on_state(self, call):
         """A call of the line, perhaps not this channel's, has come to another state."""
         # One that is hung up may end late, and another have the channel.
-        if self._captured_rtcp and call.media is self.media and call.state in _BEGUN:
-            self._captured_rtcp.cid = call.dialog.call_id.encode()
+        if self._captured_rtcp and call.media is self.media:
+            if call.state in _BEGUN:
+                self._captured_rtcp.cid = call.dialog.call_id.encode()
+            elif call.state == "ended" and call.transfer_of:  # who has lent it has it again
+                self._captured_rtcp.cid = call.transfer_of.call.dialog.call_id.encode()
         if self.quality:
             self.quality.on_state(call)
 

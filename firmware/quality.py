@@ -74,6 +74,8 @@ class Quality:
     def on_state(self, call):
         if call.state == "talking" and call is not self._call:
             if call.media is self._channel.media:
+                if self._call:  # which has been transferred
+                    self._end()
                 self._new, self.voice = call, None  # its stream starts after we have heard
         elif call.state in _OVER and call is self._call:
             self._end()
@@ -148,6 +150,8 @@ class Quality:
         self._publish(alert(self.voice, self._of, "MOSCQ", "Critical"))
 
     def _count(self):
+        if self._call.media is not self._channel.media:  # lent: what it has counted stands
+            return
         self.voice.stats = self._stream.stats  # another's, when it was suspended and goes on
         self._lasted_ms = time.ticks_diff(time.ticks_ms(), self._began)
         self.voice.sent = self._stream.sender.sent - self._before

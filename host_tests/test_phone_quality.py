@@ -1,9 +1,13 @@
 """Two emulated phones tell how their call sounds: to the capture server, and by PUBLISH."""
 
+import json
 import re
 import socket
 import threading
+import time
 
+from atas import saw
+from peers.program import until
 from uhep_tools import quality, vqreport
 from uhep_tools.ports import free_block
 from uhep_tools.server import Server, in_thread
@@ -115,3 +119,48 @@ def test_a_call_is_reported(tmp_path):
     assert last.number("MOSCQ") is not None and abs(last.number("MOSCQ") - final.mos) < 0.06
     assert last.local["START"] < last.local["STOP"]
     assert last.remote["NLR"]
+
+
+def test_a_call_that_is_transferred_away_is_reported(tmp_path):
+    """Bob is passed on to Carol: what he heard of Alice is told, too."""
+    with Store(tmp_path / "uhep.db") as store, in_thread(Server(store, port=0)) as server:
+        hep = {"capture_address": f"127.0.0.1:{server.port}", "status_s": 0}
+
+        def phone(name):
+            port = free_block(4)
+            keys = {"sip_port": port + 2, "rtp_port": port, "answer_after_ms": 1, "rtcp": False}
+            keys |= {"hep_quality": True, "quit_after_ms": 60000}
+            found = Device(name, tmp_path / name, device=keys, hep=hep, heap=HEAP)
+            found.uri = f"sip:{name}@127.0.0.1:{port + 2}"
+            return found
+
+        with phone("alice") as alice, phone("bob") as bob, phone("carol") as carol:
+            for each in (bob, carol):
+                saw(each, "is at")
+            alice.type("call " + bob.uri)
+            saw(alice, ": talking")
+            time.sleep(0.5)
+            alice.type("transfer " + carol.uri)
+            saw(alice, ": ended (transferred)")
+            saw(bob, ": ended (hung up there)")
+            time.sleep(0.5)
+            carol.type("hangup")
+            saw(bob, ": ended", 2)
+            for each in (alice, bob, carol):
+                each.type("quit")
+                each.wait(30)
+
+        def reports():
+            calls = [call.call for call in store.calls() if call.method == "INVITE"]
+            return [
+                [
+                    json.loads(m.packet.payload)["TOTAL_PK"]
+                    for m in store.messages(call)
+                    if m.type == 34
+                ]
+                for call in calls
+            ]
+
+        # Of two calls, by two phones; what these did not hear of each other they do not tell.
+        until(lambda: [len(each) for each in reports()] == [2, 2], reports)
+        assert all(packets > 5 for each in reports() for packets in each), reports()

@@ -140,6 +140,17 @@ def test_bye():
     assert ends.run(20000) == []
 
 
+def test_what_comes_after_the_end_is_not_of_the_next_call():
+    ends = Ends()
+    ends.start()
+    ends.rtcp.stop()
+    ends.arrive(report(201) + b"\x81\xcb\0\1\0\0\0\7")
+    assert not ends.near.waiting
+    ends.start()
+    ends.rtcp.poll()
+    assert not ends.rtcp.left and ends.rtcp.received == 0
+
+
 def block(ends, lost=3, fraction=7, jitter=12, lsr=0, dlsr=0):
     ssrc = struct.pack(">HH", ends.sender.ssrc_high, ends.sender.ssrc_low)
     rest = struct.pack(">IIIII", fraction << 24 | lost & 0xFFFFFF, 99, jitter, lsr, dlsr)

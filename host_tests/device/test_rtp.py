@@ -193,6 +193,14 @@ def test_each_call_starts_afresh():
     assert (ends.stream.sender.ssrc_high, ends.stream.sender.ssrc_low) != ssrc
 
 
+def test_between_two_calls_rtcp_is_still_read():
+    ends = Ends()
+    polled = []
+    ends.stream.rtcp = type("Rtcp", (), {"poll": lambda self: polled.append(1)})()
+    ends.run(3)
+    assert len(polled) == 3
+
+
 def test_hold_stops_the_sound_and_not_the_clock():
     ends = Ends()
     ends.start()

@@ -94,6 +94,19 @@ def test_srv_in_order_and_the_next_one_after_a_failure():
     assert zone.find("example.com") == ("192.0.2.10", 5070)
 
 
+def test_what_does_not_answer_stays_last_when_the_name_is_asked_again():
+    """A REGISTER takes 32 s to fail, and that may be longer than DNS says that a name is valid."""
+    zone = Zone(SERVERS)
+    assert zone.find("example.com") == ("192.0.2.10", 5070)
+    zone.resolver.failed(("192.0.2.10", 5070))
+    for _ in range(58):
+        zone.clock.pass_ms(61000)
+        assert zone.find("example.com") == ("192.0.2.11", 5080)
+    assert zone.asked.count((33, "_sip._udp.example.com")) == 59
+    zone.clock.pass_ms(62000)  # an hour: it may be back
+    assert zone.find("example.com") == ("192.0.2.10", 5070)
+
+
 def test_a_port_needs_no_srv_and_without_srv_it_is_5060():
     zone = Zone(SERVERS)
     assert zone.find("plain.example", 5099) == ("192.0.2.12", 5099)

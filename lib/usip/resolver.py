@@ -31,6 +31,8 @@ class Resolver:
         self._clock = clock
         self._ask = ask or _socket
         self._names = []  # what is known or asked, the latest last
+        self._down = []  # what has not answered, the latest last
+        self._down_until = 0
 
     def find(self, host, port, kind):
         """(address, port) for a host; without a `port`, its SRV records for `kind` are asked.
@@ -57,11 +59,16 @@ class Resolver:
         return each.found[0]
 
     def failed(self, where):
-        """(address, port) does not answer: what comes after it is tried first from now on."""
+        """(address, port) does not answer: for an hour what else there is is tried first."""
+        self._down = [each for each in self._down if each != where][1 - _NAMES :] + [where]
+        self._down_until = self._clock.ticks_add(self._clock.ticks_ms(), _MOST_S * 1000)
         for each in self._names:
-            if where in each.found:
-                each.found.remove(where)
-                each.found.append(where)
+            self._order(each)
+
+    def _order(self, each):
+        found = each.found
+        each.found = [where for where in found if where not in self._down]
+        each.found += [where for where in self._down if where in found]
 
     def _go_on(self, each, now):
         try:
@@ -92,7 +99,11 @@ class Resolver:
         if not each.found:
             seconds = _FAILED_S
         seconds = min(max(seconds, _LEAST_S), _MOST_S)
-        each.until = self._clock.ticks_add(self._clock.ticks_ms(), seconds * 1000)
+        now = self._clock.ticks_ms()
+        each.until = self._clock.ticks_add(now, seconds * 1000)
+        if not self._to_come(now, self._down_until, _MOST_S * 1000):
+            self._down = []
+        self._order(each)
 
 
 class _Name:

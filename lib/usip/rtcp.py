@@ -77,15 +77,17 @@ class Rtcp:
         self._peer = None
 
     def poll(self):
-        """Sends the report that is due, and takes in one."""
-        if self._peer is None or not self._sock:
+        """Sends the report that is due, and takes in one; after stop() that one is for nobody but
+        a tap."""
+        if not self._sock:
             return
-        if self._clock.ticks_diff(self._clock.ticks_ms(), self._due) >= 0:
+        runs = self._peer is not None
+        if runs and self._clock.ticks_diff(self._clock.ticks_ms(), self._due) >= 0:
             self._due = self._clock.ticks_add(self._clock.ticks_ms(), self._interval())
             self._report(False)
         if self._ready():
             data = self._take()
-            if data is not None:
+            if runs and data is not None:
                 self._read(data)
 
     def _interval(self):

@@ -132,6 +132,8 @@ class Stream:
     def poll(self):
         """Sends and plays what is due, and takes in one packet."""
         if self._peer is None:
+            if self.rtcp:
+                self.rtcp.poll()  # what comes late is of the call that was, not of the next
             return
         self._run_due()
         if self._ready():
