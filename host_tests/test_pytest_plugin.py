@@ -122,16 +122,20 @@ def test_a_users_suite(pytester):
 
         def test_database(hep_server):
             assert hep_server.store.count() == 0 and hep_server.calls() == []
+
+        def test_a_device_that_does_not_start(hep_device):
+            hep_device("desk", tone=1).wait(30)
         """
     )
     done = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=1, failed=3)
+    done.assert_outcomes(passed=1, failed=4)
     done.stdout.fnmatch_lines(
         [
             "*no call with {'state': 'ended'} came in 0 s; there is: []*",
             "*0 of 1 message('INVITE') came; there is*",
             "*nothing*",
             "*FAIL*2 packets expected, 0 came*",
+            "desk | device.json: unknown key tone; *",
         ],
         consecutive=False,
     )

@@ -147,11 +147,12 @@ def hep_device(hep_server, tmp_path):
     """hep_device(name, hep={...}, heap="96K", **device): an emulated device that is captured.
 
     device, hep: settings of device.json and hep.json. heap: that of its board. It has free
-    ports unless they are given, and ends with the test. Returns a uhep_tools.sim.Device, whose
-    wait() gives its counts.
+    ports unless they are given, and ends with the test; what it has said is shown if that fails.
+    Returns a uhep_tools.sim.Device, whose wait() gives its counts.
     """
     from uhep_tools.ports import free_pairs
     from uhep_tools.sim import Device
+    from uhep_tools.text import printable
 
     devices = []
 
@@ -172,3 +173,5 @@ def hep_device(hep_server, tmp_path):
     yield start
     for device in devices:
         device.kill()
+        for line in device.lines:
+            print(f"{device.name} | {printable(line)}")
