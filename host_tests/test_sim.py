@@ -157,8 +157,9 @@ def test_without_a_good_hep_json_the_phone_works(tmp_path, text, said):
     ],
 )
 def test_a_wrong_device_json_is_named(tmp_path, settings, said):
-    with alone(tmp_path, **settings) as device, pytest.raises(SimError, match="no counts"):
+    with alone(tmp_path, **settings) as device, pytest.raises(SimError, match="no counts") as why:
         device.wait(TIMEOUT_S)
+    assert f"{tmp_path}/device.json: {said}" in str(why.value)
     assert [line for line in device.lines if line.startswith("device.json: " + said)]
 
 
@@ -178,7 +179,7 @@ def test_a_taken_port_is_an_error(tmp_path):
         while not first.lines[1:]:
             time.sleep(0.01)
         second = alone(tmp_path / "b", sip_port=port)
-        with second, pytest.raises(SimError, match="EADDRINUSE"):
+        with second, pytest.raises(SimError, match="EADDRINUSE; a port that .* is in use already"):
             second.wait(TIMEOUT_S)
         assert first.running
 
@@ -187,7 +188,7 @@ def test_too_small_a_heap_is_an_error(tmp_path):
     sip, rtp = free_pairs(2)
     with (
         Device("tiny", tmp_path, device={"sip_port": sip, "rtp_port": rtp}, heap="20K") as tiny,
-        pytest.raises(SimError, match="MemoryError"),
+        pytest.raises(SimError, match="MemoryError.* wants more than a heap of 20K"),
     ):
         tiny.wait(TIMEOUT_S)
 
@@ -219,11 +220,46 @@ def test_no_micropython(tmp_path):
     assert "make setup" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_what_micropython_can_not_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text, mode in (("no-interpreter", "#!/nowhere\n", 0o755), ("data", "", 0o644)):
+        Path(name).write_text(text)
+        Path(name).chmod(mode)
+        monkeypatch.setenv("MICROPYTHON", f"./{name}")
+        with pytest.raises(SimError, match="can not be run: No such file|is no program"):
+            alone(tmp_path).start()
+    monkeypatch.setenv("MICROPYTHON", "./no-interpreter")
+    assert find_micropython() == str(tmp_path / "no-interpreter")
+
+
+def test_without_the_checkout(tmp_path, monkeypatch):
+    monkeypatch.setattr("uhep_tools.sim.ROOT", tmp_path)
+    for arguments in (["sim", "phone"], ["sim", "phone", "--count", "2"], ["demo"]):
+        done = CliRunner().invoke(app, [*arguments, "--state", str(tmp_path)])
+        assert done.exit_code == 1
+        assert f"{tmp_path} has no firmware" in done.output and "pip install -e" in done.output
+
+
+def test_nobody_hears_it(tmp_path):
+    """What a device says can not be told: it ends, and so does who waits for it."""
+
+    def echo(line):
+        raise OSError(28, "No space left on device")
+
+    sip, rtp = free_pairs(2)
+    with (
+        Device("solo", tmp_path, device={"sip_port": sip, "rtp_port": rtp}, echo=echo) as device,
+        pytest.raises(OSError, match="No space left"),
+    ):
+        device.wait(TIMEOUT_S)
+
+
 def start(tmp_path, *arguments):
     sip, rtp = free_pairs(2)
     ports = ["--set", f"sip_port={sip}", "--set", f"rtp_port={rtp}"]
     return subprocess.Popen(
         [UHEP, "sim", "phone", *arguments, *ports, "--state", str(tmp_path)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -243,6 +279,53 @@ def test_ctrl_c_ends_it_cleanly(tmp_path, how):
         _, errors = sim.communicate(timeout=TIMEOUT_S)
     assert sim.returncode == 0 and errors == "stopped\n"
     assert not Path(f"/proc/{children[0]}").exists()
+
+
+def gone(process):
+    """Whether the process of this id has ended, also while nobody has asked for its status."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_no_device_is_left_of_a_sim_that_was_killed(tmp_path):
+    with start(tmp_path, "desk") as sim:
+        while "desk is at" not in sim.stdout.readline():
+            pass
+        [device] = Path(f"/proc/{sim.pid}/task/{sim.pid}/children").read_text().split()
+        assert not gone(device)
+        sim.kill()
+        sim.wait(TIMEOUT_S)
+        end = time.monotonic() + TIMEOUT_S
+        while not gone(device):
+            assert time.monotonic() < end, "it still runs"
+            time.sleep(0.01)
+
+
+def test_output_that_nobody_reads_any_more(tmp_path):
+    with start(tmp_path, "desk") as sim:
+        assert sim.stdout.readline()
+        sim.stdout.close()
+        sim.stdin.write("help\n")
+        sim.stdin.flush()
+        assert sim.wait(TIMEOUT_S) == 1
+        assert sim.stderr.read() == ""
+
+
+def test_one_that_ends_badly_ends_all(tmp_path):
+    sip, *rtp = free_pairs(3)
+    ports = [f"sip_port={sip}", f"a:rtp_port={rtp[0]}", f"b:rtp_port={rtp[1]}"]
+    options = [word for port in ports for word in ("--set", port)]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" <&-', UHEP, "sim", "phone", "a", "b", *options]
+        + ["--state", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch("uhep sim: [ab] ended .* EADDRINUSE; .*\n", done.stderr)
 
 
 def test_output_has_the_name_in_front(tmp_path):
@@ -340,6 +423,7 @@ def test_fleet_that_can_not_be(tmp_path):
         (["phone", "--count", "3"], "an even number can"),
         (["phone", "alice", "--count", "2"], "names them itself"),
         (["probe", "--count", "2"], "--count is for phones"),
+        (["phone", "--count", "2", "--set", "x:talk_ms=1"], "'x'; a setting is of all phones"),
     ):
         done = CliRunner().invoke(app, ["sim", *args, "--state", str(tmp_path)])
         assert done.exit_code == 1 and said in done.output

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uhep_tools.calls import Call
+from uhep_tools.fleet import wait_all
 from uhep_tools.message import Message
 from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
@@ -77,7 +78,7 @@ def run(
         devices = _devices(state, endpoint(server.host, server.port), echo, heap, talk_ms)
         for device in reversed(devices):  # who is called must listen first
             stack.enter_context(device)
-        counts = [device.wait(_TIMEOUT_S + talk_ms / 1000) for device in devices]
+        counts = wait_all(devices, _TIMEOUT_S + talk_ms / 1000)
     return _outcome(server, counts)
 
 

