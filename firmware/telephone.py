@@ -112,8 +112,9 @@ class Telephone:
     def _take(self, call):
         self.call = call
         self._attach(call)
-        self._enter(TALKING)
-        if call.state == "ringing":
+        # One that takes the place of the one on hold may not stand yet.
+        self._enter(CALLING if call.outgoing and call.state != "talking" else TALKING)
+        if call.state == "ringing" and not call.outgoing:
             call.answer()
         else:
             call.resume()
@@ -204,6 +205,7 @@ class Telephone:
             return
         elif origin:  # nothing came of it: as before
             self.call = origin
+            origin.resume()  # it may have been on hold
             self._enter(TALKING)
         elif call.status in _BUSY or call.status < 300:
             self._over("busy", "")

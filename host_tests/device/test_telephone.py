@@ -530,6 +530,34 @@ def test_the_one_on_hold_transfers_us():
     world.over()
 
 
+def test_the_one_on_hold_transfers_us_and_it_is_taken_while_it_rings():
+    for comes_to_nothing in (False, True):
+        world = World()
+        call = world.talk()
+        world.dave.answers = False
+        world.one.flash()
+        world.run()
+        world.bob.agent.calls[0].transfer("sip:x@192.0.2.5")
+        world.run(500)
+        world.one.lay()
+        assert world.one.rings
+        world.one.lift()
+        world.run()
+        placed = world.one.call
+        assert world.one.state == CALLING and placed.peer == "sip:x@192.0.2.5"
+        assert world.one.handset.tone == "ringback" and not world.one.held
+        if comes_to_nothing:
+            world.dave.agent.calls[0].hang_up()
+        else:
+            world.dave.agent.calls[0].answer()
+        world.run(500)
+        assert world.one.state == TALKING and world.one.handset.tone == ""
+        assert world.one.call is (call if comes_to_nothing else placed)
+        assert not world.one.call.holding and held(world.bob) in ([], [False])
+        assert world.has_sound(world.one, world.one.call)
+        world.over()
+
+
 def test_what_crosses_is_hold_and_not_silence():
     """The flash is a re-INVITE each: nobody just stops sending."""
     world = World()
