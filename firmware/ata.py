@@ -87,7 +87,7 @@ class Ata(Unit):
                 here = each.transport
                 ua.call("sip:%s@%s:%d" % (each.user, here.host, here.port), direct=True)
                 return
-        ua.call(telephone.line.uri(number.replace("#", "%23")))
+        ua.call(telephone.line.uri(number))
 
     def on_state(self, line, call):
         self.telephones[line.index].on_state(call)

@@ -131,7 +131,7 @@ class Line:
             return "sip:" + target
         if not self.settings["sip_server"]:
             raise ValueError("%s is only a number, and there is no sip_server to ask" % target)
-        return "sip:%s@%s" % (target, self.settings["sip_server"])
+        return "sip:%s@%s" % (target.replace("#", "%23"), self.settings["sip_server"])
 
     def answer(self):
         """Takes the call that rings; False if none does."""

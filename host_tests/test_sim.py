@@ -113,9 +113,9 @@ def test_a_registered_phone_keeps_its_way_open_and_takes_numbers_as_people_write
             assert head.startswith(b"REGISTER ")
             server.sendto(b"SIP/2.0 200 OK\r\n" + rest, phone)
             assert [server.recv(4096) for _ in range(2)] == [b"\r\n\r\n"] * 2
-            device.type("call +49 (30) 12-34/5")
+            device.type("call *21*+49 (30) 12-34/5#")
             invite = next(data for data in iter(lambda: server.recv(4096), b"") if data.strip())
-            assert invite.startswith(f"INVITE sip:+493012345@{at} SIP/2.0\r\n".encode())
+            assert invite.startswith(f"INVITE sip:*21*+493012345%23@{at} SIP/2.0\r\n".encode())
             device.type("call sip:a b@127.0.0.1")
             device.type("quit")
             device.wait(TIMEOUT_S)

@@ -456,6 +456,16 @@ def test_hold_while_a_transfer_goes_on_comes_when_that_has_failed():
     assert server.phone.events == [("transfer", 503)]
 
 
+def test_hold_does_not_wait_for_a_notify_for_ever():
+    server, call = transferring()
+    call.hold()
+    assert server.run(31000) == []
+    assert kinds(server.run(1500))[0] == "INVITE"
+    fields = {"event": "refer", "subscription_state": "terminated;reason=noresource"}
+    answers = server.request("NOTIFY", 1, "n", b"SIP/2.0 200 OK\r\n", **fields)
+    assert kinds(answers)[:2] == [200, "BYE"] and call.reason == "transferred"
+
+
 def test_transfer_of_which_no_more_is_heard():
     for body in (b"SIP/2.0 100 Trying\r\n", b""):
         server, call = transferring()

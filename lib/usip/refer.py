@@ -8,10 +8,16 @@ from micropython import const
 from usip import header
 
 _SIPFRAG = const("message/sipfrag;version=2.0")
+_PATIENCE_MS = const(32000)  # timer N of RFC 6665
 
 
 class Transfer:
-    """A transfer that we ask the peer of `call` for: "transfer" events, then BYE."""
+    """A transfer that we ask the peer of `call` for: "transfer" events, then BYE.
+
+    While it is `busy` we offer nothing: a peer may have lent its line to the new call.
+    """
+
+    busy = True
 
     def __init__(self, call, uri):
         header.uri_host_port(uri)
@@ -20,6 +26,12 @@ class Transfer:
         request.add("refer-to", "<%s>" % uri)
         request.add("referred-by", "<%s>" % header.uri(call.dialog.local))
         call.agent.send(request, call)
+        call.agent.plan.after(_PATIENCE_MS, self._go_on)
+
+    def _go_on(self):
+        # Whether a NOTIFY comes or not.
+        self.busy = False
+        self.call.catch_up()
 
     def on_response(self, response):
         """The peer will, or will not."""
@@ -58,6 +70,8 @@ class Transferred:
 
     The peer hears by NOTIFY how that goes on. Should it fail, the first call has its line back.
     """
+
+    busy = True
 
     def __init__(self, call, uri, fields):
         self.call = call

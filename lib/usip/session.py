@@ -46,7 +46,8 @@ class Session:
 
     def offer(self):
         """Sends a re-INVITE with what we want now, or will when that is possible."""
-        if self.state != "talking" or self._offering or self._offered_late or self.transfer_of:
+        waits = self.transfer_of and self.transfer_of.busy
+        if self.state != "talking" or self._offering or self._offered_late or waits:
             self._wanted = True
             return
         self._wanted = False
