@@ -340,6 +340,23 @@ def test_so_is_that_of_the_second_collector():
         a.stats = Says(a.stats, "copy_spool_status").stats
 
 
+def test_there_is_room_for_all_that_can_happen():
+    ends = ["192.0.2.1:1", "192.0.2.2:2"]
+    for more in ({}, {"collectors": "copy", "capture_address": ends}):
+        a = agent(spool=NOWHERE, **more)
+        a.status_put("reset", "power on")
+        counted = dict(a.stats())
+        for key in counted:
+            if key != "clock_set" and "status" not in key:
+                counted[key] = 1234
+        a.stats = lambda: counted
+        a.status._write(a.status._line)
+        line = bytes(a.status._line.buf[: a.status._line.n]).decode()
+        for key in counted:
+            assert counted[key] != 1234 or value(line, key) == "1234", (key, line)
+        assert 'reset="power on"' in line and value(line, "spool") == '"off:2"'
+
+
 class Says:
     """The agent's counters, with another status of a spool."""
 

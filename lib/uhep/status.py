@@ -46,7 +46,8 @@ class Status:
         self._why = None
         self._up_s = self._up_ms = 0
         self._told = self._calm = self._due = ticks()
-        self._line = Line(min(900, config["max_packet"] - self._flow.fixed - 16))
+        n = 900 * len(queues)  # what there is to tell, if all has happened
+        self._line = Line(min(n, config["max_packet"] - self._flow.fixed - 16))
         words = ("why", "up", "heap", "clock", "link", "failure")
         self._names = {word: Name(word) for word in words}
         self._begin = Name("uhep why", True)
@@ -193,8 +194,8 @@ class Status:
         while i < len(self._gaps):
             self._gaps[i][0].write(line, self._gaps[i][1])
             i += 1
-        self._count(line, stats)
         self._others(line)
+        self._count(line, stats)
 
     def _link(self, line):
         use = getattr(self._agent.link, "_use", self._agent.link)
