@@ -204,5 +204,5 @@ def test_files_that_are_not_there():
         a = agent(transport="tls", tls_ca="/no/such/file")
         put(a, 1)
         poll(a)
-    assert a.link.status.startswith("failed: "), a.link.status
+    assert a.link.status == "failed: /no/such/file can not be read"
     assert net.socks[0].closed and a.stats()["waiting"] == 1

@@ -63,7 +63,7 @@ class Agent:
         return Flow(self, local, remote, self._tls if proto == _TLS else proto, kind, chunks, mode)
 
     def channel(self, name):
-        """With uuid_type "channel": the correlation id (bytes) of all packets; None: none."""
+        """With uuid_type "channel": the correlation id (bytes) of all packets; None: Call-IDs."""
         if self._by_channel:
             self._cid = name
             self._extra = True

@@ -140,8 +140,11 @@ def der(path):
     """The PEM or DER file `path` as a list of DER structures. Raises OSError, ValueError."""
     from binascii import a2b_base64
 
-    with open(path, "rb") as f:
-        data = f.read()
+    try:
+        with open(path, "rb") as f:
+            data = f.read()
+    except OSError:  # MicroPython's does not name it
+        raise OSError(path + " can not be read")
     parts = data.split(b"-----BEGIN ")[1:]
     return [a2b_base64(part.split(b"-----")[1]) for part in parts] or [data]
 
