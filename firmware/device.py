@@ -56,6 +56,8 @@ def _together(settings):
         raise ValueError("gateway is given, so address must be too")
     if "server_port" in settings and settings["server_port"] == settings["sip_port"]:
         raise ValueError("server_port is sip_port, but must be another")
+    if settings.get("sip_proxy") and not settings["sip_server"]:
+        raise ValueError("sip_proxy is given, so sip_server must be too")
     return settings
 
 

@@ -125,10 +125,15 @@ def test_a_users_suite(pytester):
 
         def test_a_device_that_does_not_start(hep_device):
             hep_device("desk", tone=1).wait(30)
+
+        def test_two_of_a_name(hep_device):
+            hep_device("desk").kill()
+            for _ in range(2):
+                hep_device("desk")
         """
     )
     done = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=1, failed=4)
+    done.assert_outcomes(passed=1, failed=5)
     done.stdout.fnmatch_lines(
         [
             "*no call with {'state': 'ended'} came in 0 s; there is: []*",
@@ -136,6 +141,7 @@ def test_a_users_suite(pytester):
             "*nothing*",
             "*FAIL*2 packets expected, 0 came*",
             "desk | device.json: unknown key tone; *",
+            "*desk runs already*",
         ],
         consecutive=False,
     )

@@ -50,6 +50,7 @@ def test_what_is_wrong_is_named():
         ('{"sip_dns": "1.2.3.4:0"}', "sip_dns is '1.2.3.4:0', but must be empty"),
         ('{"sip_dns": 5}', "sip_dns is 5, but must be empty"),
         ('{"gateway": "192.0.2.1"}', "gateway is given, so address must be too"),
+        ('{"sip_proxy": "192.0.2.1"}', "sip_proxy is given, so sip_server must be too"),
         (
             '{"personality": "probe", "server": "192.0.2.5:5060", "server_port": 5060}',
             "server_port is sip_port, but must be another",

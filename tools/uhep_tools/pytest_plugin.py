@@ -151,12 +151,14 @@ def hep_device(hep_server, tmp_path):
     Returns a uhep_tools.sim.Device, whose wait() gives its counts.
     """
     from uhep_tools.ports import free_pairs
-    from uhep_tools.sim import Device
+    from uhep_tools.sim import Device, SimError
     from uhep_tools.text import printable
 
     devices = []
 
     def start(name: str, hep: dict | None = None, heap: str | None = None, **device):
+        if any(one.name == name and one.running for one in devices):
+            raise SimError(f"{name} runs already, in the same folder; another name would be right")
         sip_port, rtp_port = free_pairs(2)
         made = Device(
             name,
