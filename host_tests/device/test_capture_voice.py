@@ -337,13 +337,16 @@ def test_header_of_the_bye():
 def test_status_line():
     made = agent(status_s=60)
     stats = RtpStats()
-    voice = Voice(made, stats, None, LOCAL, REMOTE)
+    voice = Voice(made, stats, None, LOCAL, REMOTE, cid=b"no-rtcp")
     call = Call()
     call.stats = stats
     call.hear(200, lambda n: n == 9)
     voice.final()
     made.status.ask("quality")
-    lines = [field(p, 15) for p in drain(made) + drain(made) if field(p, 11) == b"\x64"]
+    packets = drain(made) + drain(made)
+    (report,) = [p for p in packets if field(p, 11) == b"\x22"]
+    assert field(report, 17) == b"no-rtcp" and b'"CORRELATION_ID":"no-rtcp"' in field(report, 15)
+    lines = [field(p, 15) for p in packets if field(p, 11) == b"\x64"]
     assert lines and b' loss="0.5"' in lines[-1] and b' mos="4.' in lines[-1], lines
 
 

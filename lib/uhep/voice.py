@@ -41,10 +41,11 @@ class Voice:
     from a type 35.
     """
 
-    def __init__(self, agent, stats, rtcp, local, remote, codec="PCMU", pt=0):
+    def __init__(self, agent, stats, rtcp, local, remote, codec="PCMU", pt=0, cid=b""):
         """local, remote: (host, port) of RTP; hosts as text. codec: see uhep.emodel.CODECS.
 
-        rtcp may be None. agent.options: `quality_s`, `quality_plc`, `quality_text`.
+        rtcp may be None; then cid is the Call-ID, bytes. agent.options: `quality_s`,
+        `quality_plc`, `quality_text`.
         """
         options = agent.options or {}
         self.agent = agent
@@ -54,6 +55,7 @@ class Voice:
         self.remote = remote
         self.codec = codec
         self.pt = pt
+        self._cid = cid
         self.plc = options.get("quality_plc", False)
         self.every_ms = options.get("quality_s", 0) * 1000
         self.text = None
@@ -74,7 +76,7 @@ class Voice:
 
     @property
     def cid(self):
-        return (self.rtcp.cid if self.rtcp else None) or b""
+        return (self.rtcp.cid if self.rtcp else self._cid) or b""
 
     @property
     def rtt_ms(self):
