@@ -252,7 +252,7 @@ def test_bursts_and_gaps():
     b = bursts("x" * 30 + "..xo" + "x" * 20 + "." + "x" * 30 + ".xxx..x." + "x" * 200)
     assert (b.bursts, b.burst_packets(), b.burst_lost(), b.lost) == (2, 12, 7, 8)
     assert (b.burst_density(), b.burst_ms()) == (7 * 256 // 12, 6 * 20)
-    assert b.gap_ms() == (b.total - 12) // 2 * 20
+    assert b.gap_ms() == (b.total - 12) * 20 // 2
     assert b.losses == 6
 
 

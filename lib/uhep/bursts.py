@@ -24,6 +24,11 @@ def share(a, b, k):
     return a * k // b if b else 0
 
 
+def _mean(packets, n, ms):
+    # Of n runs of `packets` in all, each of them `ms` long; without an int of 2^30.
+    return min(packets // n, 0xFFFF) * ms + packets % n * ms // n if n else 0
+
+
 class Bursts:
     """Which of the packets of a stream came, judged when none can come late any more.
 
@@ -152,13 +157,11 @@ class Bursts:
 
     def burst_ms(self, packet_ms=20):
         """Mean length of a burst; 0: there was none."""
-        n = self.bursts
-        return min(self.burst_packets() // n, 0xFFFF) * packet_ms if n else 0
+        return _mean(self.burst_packets(), self.bursts, packet_ms)
 
     def gap_ms(self, packet_ms=20):
         """Mean length of a gap. Without bursts that is the whole stream."""
-        n = (self.total - self.burst_packets()) // max(self.bursts, 1)
-        return min(n, 0xFFFF) * packet_ms
+        return _mean(self.total - self.burst_packets(), self.bursts or 1, packet_ms)
 
     def ratio(self):
         """The burst ratio of G.107 x100: 100 is loss at random, and the least it says."""
