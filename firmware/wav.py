@@ -11,9 +11,10 @@ _HEADER = const(44)
 
 class Wav(Audio):
     """Sends the file at `source`, again and again, and writes what it hears to `target`; either
-    may be "". ValueError if source is none that can be sent, OSError if it is not there.
+    may be "". ValueError if source is none that can be sent.
 
-    target is written anew from the first call on; further calls follow in it.
+    target is written anew from the first call on; further calls follow in it. When it can not be
+    written, that is said once, and the call goes on without.
     """
 
     def __init__(self, source, target):
@@ -21,9 +22,13 @@ class Wav(Audio):
         self._out = None
         self._written = 0
         self._pcm = bytearray(g711.FRAME)
-        self._in = open(source, "rb") if source else None
+        self._in = None
         self._start = self._left = self._size = 0
-        if self._in:
+        if source:
+            try:
+                self._in = open(source, "rb")
+            except OSError as error:
+                raise ValueError("wav_in: %s can not be read: %s" % (source, error))
             self._find(source)
 
     def _find(self, source):
@@ -45,6 +50,9 @@ class Wav(Audio):
                 break
             at += size + size % 2
             self._in.seek(at)
+        # One that was made as a stream does not know its size.
+        size = min(size, self._in.seek(0, 2) - at)
+        self._in.seek(at)
         if size < g711.FRAME:
             raise ValueError("wav_in: %s is shorter than 20 ms" % source)
         self._start = at
@@ -62,21 +70,43 @@ class Wav(Audio):
 
     def play(self, pcm):
         if self._out:
-            self._out.write(pcm or _QUIET)
-            self._written += g711.FRAME
+            try:
+                self._written += self._out.write(pcm or _QUIET)
+            except OSError as error:
+                self._give_up(error)
 
     def start(self):
         if self._target and not self._out:
-            self._out = open(self._target, "wb")
-            self._out.write(self._head())
+            try:
+                self._out = open(self._target, "wb")
+                self._out.write(self._head())
+            except OSError as error:
+                self._give_up(error)
 
     def stop(self):
         # The file is whole after each call.
         if self._out:
-            self._out.seek(0)
-            self._out.write(self._head())
-            self._out.seek(_HEADER + self._written)
-            self._out.flush()
+            try:
+                self._whole()
+            except OSError as error:
+                self._give_up(error)
+
+    def _whole(self):
+        self._out.seek(0)
+        self._out.write(self._head())
+        self._out.seek(_HEADER + self._written)
+        self._out.flush()
+
+    def _give_up(self, error):
+        print("wav_out: %s can not be written: %s" % (self._target, error))
+        self._target = ""
+        if self._out:
+            try:
+                self._whole()  # what is there can be heard
+                self._out.close()
+            except OSError:
+                pass
+            self._out = None
 
     def _head(self):
         return b"RIFF" + struct.pack(

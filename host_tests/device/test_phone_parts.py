@@ -169,6 +169,29 @@ def test_a_wav_file_that_can_not_be_sent():
         assert "is no WAV file" in raises(ValueError, wav.Wav, PATH, "")
     finally:
         os.unlink(PATH)
+    assert "%s can not be read" % PATH in raises(ValueError, wav.Wav, PATH, "")
+
+
+def test_a_wav_file_that_ends_before_it_says():
+    try:
+        with open(written(bytes([1, 0] * 160)), "r+b") as file:
+            file.seek(40)
+            file.write(b"\xff\xff\xff\xff")
+        source = wav.Wav(PATH, "")
+        assert source.frame() and not source._left
+    finally:
+        os.unlink(PATH)
+
+
+def test_what_is_heard_can_not_be_written():
+    for path in ("/dev/full", PATH + "/no-folder"):
+        sink = wav.Wav("", path)
+        for _ in range(2):
+            sink.start()
+            for _ in range(100):  # more than a buffer takes
+                sink.play(None)
+            sink.stop()
+        assert not sink._target
 
 
 def test_what_is_heard_is_a_wav_file_after_each_call():

@@ -193,7 +193,7 @@ class Device:
         """What it said last, and what would help."""
         said = self.lines[-1] if self.lines else "it said nothing"
         if said.startswith("MemoryError"):
-            return f"{said}; what it is to do wants more than a heap of {self._heap}, as 192K"
+            return f"{said}; what it is to do wants more than a heap of {self._heap}"
         if "EADDRINUSE" in said:
             return f"{said}; a port that {self.state / 'device.json'} names is in use already"
         if said.startswith(("device.json: ", "hep.json: ")):
