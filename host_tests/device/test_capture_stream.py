@@ -9,6 +9,7 @@ from uhep.stream import tap
 HERE = ("192.0.2.10", 40000)
 THERE = ("192.0.2.20", 5060)
 ONE = b"OPTIONS sip:x SIP/2.0\r\nCall-ID: one\r\nContent-Length: 2\r\n\r\nab"
+TEXT = "MESSAGE sip:b\u00fcro@x SIP/2.0\r\nCall-ID: text\r\nContent-Length: 3\r\n\r\n\u20ac"
 TWO = b"SIP/2.0 200 OK\r\ni: two\r\nl: 0\r\n\r\n"
 
 
@@ -191,6 +192,30 @@ def test_the_stack_hears_nothing_of_a_lack_of_memory():
     heap_unlock()
     assert n == len(ONE) and t.ignored["memory"] == 1 and payloads(a) == []
     assert t.write(ONE) == n and payloads(a) == [ONE]
+    for part in (TEXT, memoryview(ONE)):
+        heap_lock()
+        n = t.write(part)
+        heap_unlock()
+        assert n == len(part) and payloads(a) == []
+    assert t.ignored["memory"] == 3
+
+
+def test_text():
+    class Sock:  # as MicroPython's, which count octets
+        def write(self, buf):
+            return len(buf.encode())
+
+        def sendall(self, buf):
+            pass
+
+        send = write
+
+    a = agent()
+    t = tap(Sock(), a, HERE, THERE)
+    for put in (t.write, t.send, t.sendall):
+        put(TEXT[:20])
+        put(TEXT[20:])
+        assert payloads(a) == [TEXT.encode()]
 
 
 def test_attributes():

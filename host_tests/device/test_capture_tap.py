@@ -228,6 +228,19 @@ def test_the_stack_hears_nothing_of_a_lack_of_memory():
     assert t.sendto(MESSAGE, peer) == 37 and len(drain(a)) == 1
 
 
+def test_text():
+    # MicroPython's sockets take it.
+    text = "MESSAGE sip:b\u00fcro@x SIP/2.0\r\nCall-ID: text\r\n\r\n\u20ac"
+    a = agent()
+    t = tap(Heedless(), a, LOCAL)
+    for _ in range(2):
+        assert t.sendto(text, ("192.0.2.20", 5070)) == len(text)
+        assert [field(p, 15) for p in drain(a)] == [text.encode()]
+    t.sendto("hello", ("192.0.2.20", 5070))
+    t.sendto("", ("192.0.2.20", 5070))
+    assert t.ignored["garbage"] == t.ignored["empty"] == 1 and drain(a) == []
+
+
 def test_recvfrom_into():
     a = agent()
     t = tap(Socket([(MESSAGE, ("192.0.2.20", 5070))]), a, LOCAL)

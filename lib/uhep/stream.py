@@ -119,10 +119,16 @@ class StreamTap(Tap):
         if not self._agent.enabled:
             framer.flush()  # so that nothing is taken for its end later
         elif n:
-            framer.feed(buf, n, at)
+            if type(buf) is not bytes and type(buf) is not bytearray:
+                buf = self._copied(buf)
+            if buf is not None:
+                framer.feed(buf, n, at)
 
     def _saw(self, addr, way, buf, n=None):
-        self.saw(way, buf, len(buf) if n is None else n)
+        if type(buf) is str:
+            buf = self._copied(buf)
+        if buf is not None:
+            self.saw(way, buf, len(buf) if n is None else n)
 
     def _came(self, buf, n):
         self._capture(IN, buf, n)

@@ -147,11 +147,23 @@ class Tap(StandIn):
     def _saw(self, addr, way, buf, n=None):
         if not self.awake():
             return
+        if type(buf) is str:
+            buf = self._copied(buf)
+            if buf is None:
+                return
         if n is None:
             n = len(buf)
         addr = self._flow(addr, buf, n)
         if addr and self._agent.capture(addr, way, buf, n) is None:
             self._ignore(_kind(buf, n))
+
+    def _copied(self, buf):
+        # As bytes; MicroPython's sockets take text, too. None, and counted, if there is no
+        # memory: it has left, and the stack must not hear of it.
+        try:
+            return buf.encode() if type(buf) is str else bytes(buf)
+        except MemoryError:
+            self._ignore("memory")
 
     def _ignore(self, kind):
         self.ignored[kind] = self.ignored[kind] + 1 & 0x1FFFFFFF
