@@ -1,6 +1,7 @@
 """The fixtures and matchers for users' tests: what they accept, and what they say when not."""
 
 import re
+import time
 
 import pytest
 from sipmake import CALL_ID, captured, packet
@@ -41,6 +42,11 @@ def test_key_of_the_marker(hep_server, hep_device):
     [invite] = hep_server.wait(message("INVITE"))[:1]
     assert invite == message("INVITE", agent="right", target="127.0.0.1:9")
     assert hep_server.calls(from_user="wrong") == []
+    end = time.monotonic() + 30
+    while not hep_server.capture.refused and time.monotonic() < end:
+        time.sleep(0.02)
+    with pytest.raises(pytest.fail.Exception, match=r"refused \(\d+\): .* key .* is wrong"):
+        hep_server.wait(message("BYE"), timeout=0)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +132,10 @@ def test_a_users_suite(pytester):
         def test_a_device_that_does_not_start(hep_device):
             hep_device("desk", tone=1).wait(30)
 
+        @pytest.mark.hep_server("sesame")
+        def test_marker(hep_server):
+            pass
+
         def test_two_of_a_name(hep_device):
             hep_device("desk").kill()
             for _ in range(2):
@@ -133,9 +143,10 @@ def test_a_users_suite(pytester):
         """
     )
     done = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=1, failed=5)
+    done.assert_outcomes(passed=1, failed=5, errors=1)
     done.stdout.fnmatch_lines(
         [
+            "*hep_server has no use for 'sesame'*",
             "*no call with {'state': 'ended'} came in 0 s; there is: []*",
             "*0 of 1 message('INVITE') came; there is*",
             "*nothing*",

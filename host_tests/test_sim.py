@@ -184,6 +184,16 @@ def test_a_taken_port_is_an_error(tmp_path):
         assert first.running
 
 
+def test_an_address_of_another_machine_is_an_error(tmp_path):
+    with (
+        alone(tmp_path, address="192.0.2.1") as device,
+        pytest.raises(
+            SimError, match="OSError.*; its address and ports are those of .*device.json"
+        ),
+    ):
+        device.wait(TIMEOUT_S)
+
+
 def test_too_small_a_heap_is_an_error(tmp_path):
     sip, rtp = free_pairs(2)
     with (

@@ -14,6 +14,7 @@ Nothing here is imported before a fixture is used.
 """
 
 import time
+from collections import Counter
 
 import pytest
 
@@ -86,7 +87,7 @@ class HepServer:
         end = time.monotonic() + timeout
         while not (found := self.calls(**only)):
             if time.monotonic() > end:
-                there = self.calls()
+                there = f"{self.calls()}{self._refused()}"
                 pytest.fail(f"no call with {only} came in {timeout:g} s; there is: {there}")
             time.sleep(_POLL_S)
         return found[0]
@@ -100,9 +101,15 @@ class HepServer:
                 from uhep_tools.matching import told
 
                 there = "\n  ".join(map(told, self.capture.packets)) or "nothing"
+                there += self._refused()
                 pytest.fail(f"{len(found)} of {count} {matcher!r} came; there is\n  {there}")
             time.sleep(_POLL_S)
         return found
+
+    def _refused(self) -> str:
+        """A line for each reason why something that came was refused."""
+        reasons = Counter(one.sentence for one in list(self.capture.refused))
+        return "".join(f"\nrefused ({count}): {why}" for why, count in reasons.items())
 
     def expect(self, scenario, timeout: float = _PATIENCE_S, settle: float = 0.5, **given) -> None:
         """Fail unless what came is what a YAML file of `uhep expect` says; given: variables."""
@@ -135,6 +142,8 @@ def hep_server(request, tmp_path):
             capture.reject(*fault)
 
     marker = request.node.get_closest_marker("hep_server")
+    if marker and marker.args:
+        pytest.fail(f'hep_server has no use for {marker.args[0]!r}; key="sesame" would be one')
     options = {"port": 0} | (marker.kwargs if marker else {})
     if isinstance(options.get("key"), str):
         options["key"] = options["key"].encode()

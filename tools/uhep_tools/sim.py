@@ -196,6 +196,8 @@ class Device:
             return f"{said}; what it is to do wants more than a heap of {self._heap}"
         if "EADDRINUSE" in said:
             return f"{said}; a port that {self.state / 'device.json'} names is in use already"
+        if said.startswith("OSError"):
+            return f"{said}; its address and ports are those of {self.state / 'device.json'}"
         if said.startswith(("device.json: ", "hep.json: ")):
             return str(self.state / said)
         return said
