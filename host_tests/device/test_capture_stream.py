@@ -159,12 +159,13 @@ def test_the_peer_from_connect():
     t.write(ONE)
     (packet,) = drain(a)
     assert field(packet, 4) == bytes((192, 0, 2, 20)) and field(packet, 8) == b"\x13\xc4"
-    t = tap(Sock(), a, HERE)
-    t.connect(("pbx.example", 5060))
-    t.write(ONE)
-    (packet,) = drain(a)
-    assert field(packet, 3) == bytes((192, 0, 2, 10)) and field(packet, 7) == b"\x9c\x40"
-    assert field(packet, 4) == bytes(4) and field(packet, 8) == b"\x13\xc4"
+    for peer, octets in ((("pbx.example", 5060), bytes(4)), (list(THERE), b"\xc0\0\2\x14")):
+        t = tap(Sock(), a, HERE)
+        t.connect(peer)
+        t.write(ONE)
+        (packet,) = drain(a)
+        assert field(packet, 3) == bytes((192, 0, 2, 10)) and field(packet, 7) == b"\x9c\x40"
+        assert field(packet, 4) == octets and field(packet, 8) == b"\x13\xc4"
 
 
 def test_nobody_knows_the_ends():

@@ -114,6 +114,13 @@ def test_a_sockaddr_that_is_no_key():
     t.recvfrom(100)
     assert [ends(p)[1] for p in drain(a)][:2] == ["192.0.2.20:5070"] * 2
     assert len(t._flows) == 1
+    # The ESP32's takes a list.
+    t.sendto(MESSAGE, ["192.0.2.20", 5070])
+    t.sendto(MESSAGE, ("192.0.2.20", 5070))
+    t.connect(["192.0.2.20", 5070])
+    t.send(MESSAGE)
+    assert [ends(p)[1] for p in drain(a)] == ["192.0.2.20:5070"] * 3
+    assert len(t._flows) == 2
 
 
 def test_an_address_that_is_none():

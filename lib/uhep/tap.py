@@ -36,10 +36,10 @@ def tap(sock, agent, local=None, kind=SIP, remote=None):
 def unpack(addr):
     """(host, port) of a socket address: host numeric, or its 4 or 16 octets.
 
-    addr: a tuple (ESP32, CPython), or a sockaddr in octets (unix port).
+    addr: a tuple (ESP32, which takes a list too, CPython), or a sockaddr in octets (unix port).
     """
-    if isinstance(addr, tuple):
-        return addr[:2]
+    if isinstance(addr, (tuple, list)):
+        return tuple(addr[:2])
     at, end = (8, 24) if addr[0] == _AF_INET6 else (4, 8)
     return bytes(addr[at:end]), addr[2] << 8 | addr[3]
 
@@ -169,6 +169,8 @@ class Tap(StandIn):
         self.ignored[kind] = self.ignored[kind] + 1 & 0x1FFFFFFF
 
     def _flow(self, addr, buf, n):
+        if type(addr) is list:  # no key for a dict
+            addr = tuple(addr)
         flow = self._known(addr)
         if flow:
             return flow
