@@ -1,6 +1,7 @@
 """What the phone's own loop asks of the heap, by micropython.mem_total() on the unix port."""
 
 import os
+import re
 import subprocess
 
 from conftest import ROOT
@@ -74,3 +75,40 @@ def test_sending_rtp_and_waiting_ask_for_nothing(micropython, tmp_path):
     # Sound both ways: what recv() asks for, which has to allocate, and nothing more.
     assert figures["recv"] >= 512 and figures["played"] > 1000
     assert figures["talk"] == 1000 * figures["recv"], done.stdout
+
+
+NAMES = r"""
+import sys
+import micropython
+from usip import header, parse
+
+micropython.qstr_info()
+for at in range(len(sys.argv[1])):
+    letter = sys.argv[1][at : at + 1]
+    text = "a" + letter + "b"
+    lines = ["OPTIONS sip:a@b SIP/2.0", "CSeq: 1 OPTIONS", text + ": 1", "Call-ID: c"]
+    lines += ["Via: SIP/2.0/UDP b;branch=" + text, 'From: "%s" <sip:%s@b>;tag=1' % (text, text)]
+    lines += ['To: "\\" %s" <sip:%s@b>;tag=%s' % (text, text, text), letter + letter + ": 2", ""]
+    read = parse.parse("\r\n".join(lines + [""]).encode())
+    assert header.param(read.get("to"), "tag") == text
+    assert header.unquote('"%s"' % text) == text
+    read.encode()
+micropython.qstr_info()
+"""
+
+
+def test_no_letter_of_a_message_becomes_a_name(micropython, tmp_path):
+    """MicroPython keeps each letter that a text is asked for by its index, as a name: a phone's
+    table of names grew to twice its size by these."""
+    letters = "GQRWXYZgjqvxyz1234567"
+    script = tmp_path / "script.py"
+    script.write_text(NAMES)
+    done = subprocess.run(
+        [micropython, str(script), letters],
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'lib'}:.frozen"},
+        capture_output=True,
+        text=True,
+    )
+    assert not done.stderr
+    before, after = map(int, re.findall(r"n_qstr=(\d+)", done.stdout))
+    assert after - before < len(letters) // 2, done.stdout

@@ -18,36 +18,56 @@ def split(value, separator=","):
         return [part.strip() for part in value.split(separator)]
     parts = []
     start = at = 0
-    quoted = bracketed = False
-    while at < len(value):
+    bracketed = False
+    while True:
+        at = _next(value, at, '">' if bracketed else '"<' + separator)
+        if at < 0:
+            break
         char = value[at]
-        if quoted:
-            if char == "\\":
-                at += 1
-            elif char == '"':
-                quoted = False
-        elif char == '"':
-            quoted = True
-        elif char == "<":
-            bracketed = True
-        elif char == ">":
-            bracketed = False
-        elif char == separator and not bracketed:
+        if char == '"':
+            at = _end(value, at)
+            if at < 0:
+                break
+            continue
+        if char == separator:
             parts.append(value[start:at].strip())
             start = at + 1
+        else:
+            bracketed = char == "<"
         at += 1
     parts.append(value[start:].strip())
     return parts
 
 
+def _next(value, at, chars):
+    """Where the first of `chars` is from `at` on; -1 if none is there.
+
+    Here nothing looks at a text octet by octet: MicroPython remembers each for ever, as a name.
+    """
+    found = -1
+    for char in chars:
+        there = value.find(char, at)
+        if there >= 0 and (found < 0 or there < found):
+            found = there
+    return found
+
+
+def _end(value, at):
+    """Behind the quote that closes the one at `at`; -1 if none does."""
+    at += 1
+    while True:
+        end = value.find('"', at)
+        escape = value.find("\\", at)
+        if not 0 <= escape < end:
+            return end + 1 if end >= 0 else -1
+        at = escape + 2
+
+
 def _brackets(value):
     """Where the <...> of a name-addr opens and closes; (-1, -1) for a bare URI."""
-    at = 0
-    if value.startswith('"'):  # a display name may hold < and >
-        at = 1
-        while at < len(value) and value[at] != '"':
-            at += 2 if value[at] == "\\" else 1
-    opened = value.find("<", at)
+    # A display name may hold < and >.
+    at = _end(value, 0) if value.startswith('"') else 0
+    opened = value.find("<", at) if at >= 0 else -1
     closed = value.find(">", opened) if opened >= 0 else -1
     return (opened, closed) if closed > 0 else (-1, -1)
 
@@ -73,28 +93,28 @@ def param(value, name):
 def balanced(value):
     """Whether every quote that opens is closed."""
     at = 0
-    quoted = False
-    while at < len(value):
-        if value[at] == '"':
-            quoted = not quoted
-        elif quoted and value[at] == "\\":
-            at += 1
-        at += 1
-    return not quoted
+    while at >= 0:
+        at = value.find('"', at)
+        if at < 0:
+            return True
+        at = _end(value, at)
+    return False
 
 
 def unquote(value):
     """The text of a quoted string; any other as it is."""
     if value[:1] != '"':
         return value
+    end = _end(value, 0)
+    value = value[1 : end - 1] if end > 0 else value[1:]
     text = ""
-    at = 1
-    while at < len(value) and value[at] != '"':
-        if value[at] == "\\":
-            at += 1
-        text += value[at : at + 1]
-        at += 1
-    return text
+    at = 0
+    while True:
+        escape = value.find("\\", at)
+        if escape < 0:
+            return text + value[at:]
+        text += value[at:escape] + value[escape + 1 : escape + 2]
+        at = escape + 2
 
 
 def host_port(value, default=5060):

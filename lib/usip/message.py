@@ -118,7 +118,7 @@ class Message:
 def _spell(name):
     if name == "cseq":
         return "CSeq"
-    words = [word[0].upper() + word[1:] for word in name.split("-")]
+    words = [word[:1].upper() + word[1:] for word in name.split("-")]
     return "-".join(words).replace("-Id", "-ID").replace("Rtp", "RTP").replace("-Se", "-SE")
 
 

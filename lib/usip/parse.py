@@ -42,7 +42,7 @@ def parse(data):
         line, at = _line(data, at)
         if not line:
             break
-        if line[0] in " \t":  # a folded line goes on with the value before it
+        if line[:1] in " \t":  # a folded line goes on with the value before it
             value += " " + line.strip()
             continue
         _add(message, name, value)
@@ -84,7 +84,7 @@ def _start_line(line):
     refuse = 0
     if words[-1].upper() != "SIP/2.0":
         refuse = 505
-    elif len(words) != 3 or words[1][0] == "<" or "?" in words[1].rpartition("@")[2]:
+    elif len(words) != 3 or words[1][:1] == "<" or "?" in words[1].rpartition("@")[2]:
         refuse = 400  # spaces or <> around the URI, fields in it (19.1.1, RFC 4475 3.1.2.7 to 11)
     return Message(words[0], words[1]), refuse
 
