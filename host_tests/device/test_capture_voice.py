@@ -350,6 +350,19 @@ def test_status_line():
     assert lines and b' loss="0.5"' in lines[-1] and b' mos="4.' in lines[-1], lines
 
 
+def test_all_packets_of_a_channel():
+    call = Call(uuid_type="channel")
+    call.rtcp.cid = None
+    call.agent.channel(b"SIP/17-1")
+    call.hear(10)
+    report = rr(block(), ssrc=0x55667788)
+    call.rtcp.capture(call.rtcp.flow(LOCAL, REMOTE), IN, report, len(report))
+    call.voice.final()
+    packets = call.packets()
+    assert [field(p, 11)[0] for p in packets] == [5, 34]
+    assert [field(p, 17) for p in packets] == [b"SIP/17-1"] * 2
+
+
 def test_kamailio_gets_no_reports():
     call = Call(profile="kamailio", quality_text=True)
     call.hear(10)

@@ -134,7 +134,7 @@ class Rtcp:
         self._open = False
         self.members.end()
         json = self.json
-        cid = self._id or b""
+        cid = self._id or self.agent._cid or b""  # that of agent.channel
         whole = fits(json, self.agent, self._flow, cid)
         if self.members.left_out or not whole:
             self.counts["cut"] += 1

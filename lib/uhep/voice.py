@@ -76,7 +76,7 @@ class Voice:
 
     @property
     def cid(self):
-        return (self.rtcp.cid if self.rtcp else self._cid) or b""
+        return (self.rtcp.cid if self.rtcp else self._cid) or self.agent._cid or b""
 
     @property
     def rtt_ms(self):
