@@ -243,6 +243,14 @@ def test_read_only_medium(tmp_path):
         assert done.returncode and "copy it and uhep.db-wal to" in done.stderr
         assert "Traceback" not in done.stderr
     path.parent.chmod(0o700)
+    for file in path.parent.iterdir():
+        file.unlink()
+    old_database(path)
+    path.parent.chmod(0o500)
+    done = as_others_do(UHEP, "show", "--db", path)
+    assert done.returncode == 1 and "older uhep" in done.stderr and "copy it to" in done.stderr
+    assert "180 Ringing" in as_others_do(UHEP, "decode", path).stdout
+    path.parent.chmod(0o700)
 
 
 class Served:

@@ -9,6 +9,7 @@ from sipmake import ALICE, BOB, CALL, CALL_ID, START_US, captured, packet, sip
 from uhep_tools import database
 from uhep_tools.database import VERSION
 from uhep_tools.hep import HepError, decode
+from uhep_tools.queries import Reader
 from uhep_tools.store import REJECTS_KEPT, Store, StoreError
 
 PEER = "127.0.0.1:40000"
@@ -265,8 +266,12 @@ def test_foreign_files_are_refused(tmp_path):
         Store(text)
     with sqlite3.connect(tmp_path / "other.db") as db:
         db.execute("CREATE TABLE packets (id)")
-    with pytest.raises(StoreError, match="another program"):
-        Store(tmp_path / "other.db")
+    for version in (0, VERSION, VERSION + 1):
+        db.execute(f"PRAGMA user_version = {version}")
+        for opened in (Store, Reader):
+            with pytest.raises(StoreError, match="another program"):
+                opened(tmp_path / "other.db")
+    db.close()
     assert text.read_text().startswith("no database")
 
 

@@ -4,6 +4,7 @@ The schema is the numbered files in schema/: user_version holds the number of th
 that was applied, so a new one only ever needs to say what it changes.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -55,16 +56,26 @@ def connect(
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """Open path for reading alone. Raises StoreError, also if its schema is an older one."""
+    """Open path for reading alone, once its schema is the current one. Raises StoreError."""
     if not path.exists():
         raise StoreError(f"{path}: there is no such database; `uhep serve` makes one")
     try:
         db = open_to_read(path)
-        if _version(db) == VERSION:
-            return db
+        try:
+            _, version = _ours(db, path)
+        except BaseException:
+            db.close()
+            raise
     except sqlite3.Error as error:
         raise StoreError(f"{path} can not be used: {error}") from None
+    if version == VERSION:
+        return db
     db.close()
+    if not all(os.access(each, os.W_OK) for each in (path, path.parent)):
+        raise StoreError(
+            f"{path} was written by an older uhep and has to be renewed, but nothing can be "
+            "written there; copy it to another folder"
+        )
     connect(path, create=False).close()  # renews it, or says why it can not be used
     return connect_to_read(path)
 
@@ -111,17 +122,7 @@ def _upgrade_when_free(db: sqlite3.Connection, path: Path, progress: Progress) -
 
 
 def _upgrade(db: sqlite3.Connection, path: Path, progress: Progress) -> None:
-    # In this order: another uhep may be making the file at the same moment.
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    (owner,) = db.execute("PRAGMA application_id").fetchone()
-    version = _version(db)
-    if tables and owner != APPLICATION:
-        raise StoreError(f"{path} is a database of another program; name another file with --db")
-    if version > VERSION:
-        raise StoreError(
-            f"{path} was written by a newer uhep (schema {version}, this one knows {VERSION}); "
-            "use that uhep, or name another file with --db"
-        )
+    tables, version = _ours(db, path)
     if not tables:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # what retention deletes leaves the file
     db.execute("PRAGMA journal_mode = WAL")
@@ -143,6 +144,23 @@ def _upgrade(db: sqlite3.Connection, path: Path, progress: Progress) -> None:
                 db.execute("ROLLBACK")
             if _version(db) <= number:  # else somebody else was quicker
                 raise
+
+
+def _ours(db: sqlite3.Connection, path: Path) -> tuple[int, int]:
+    """(number of tables, version). StoreError: of another program, or of a newer uhep."""
+    # At once: another uhep may be making the file at the same moment.
+    tables, owner, version = db.execute(
+        "SELECT count(*), (SELECT application_id FROM pragma_application_id),"
+        " (SELECT user_version FROM pragma_user_version) FROM sqlite_schema"
+    ).fetchone()
+    if (tables or version) and owner != APPLICATION:
+        raise StoreError(f"{path} is a database of another program; name another file with --db")
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer uhep (schema {version}, this one knows {VERSION}); "
+            "use that uhep, or name another file with --db"
+        )
+    return tables, version
 
 
 def _version(db: sqlite3.Connection) -> int:
