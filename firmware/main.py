@@ -23,7 +23,7 @@ try:
         try:
             from machine import reset
         except ImportError:
-            raise error
+            sys.exit(1)  # it has been told
         print("main: starting again in 5 s; Ctrl-C: not")
         time.sleep(5)
         reset()

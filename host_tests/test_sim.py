@@ -181,6 +181,7 @@ def test_a_taken_port_is_an_error(tmp_path):
         second = alone(tmp_path / "b", sip_port=port)
         with second, pytest.raises(SimError, match="EADDRINUSE; a port that .* is in use already"):
             second.wait(TIMEOUT_S)
+        assert second.lines.count("Traceback (most recent call last):") == 1
         assert first.running
 
 
