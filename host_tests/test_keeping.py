@@ -1,5 +1,6 @@
 """What a database keeps and gives up: search, retention, older versions, a disk that is full."""
 
+import asyncio
 import ctypes
 import re
 import resource
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from sipmake import CALL_ID, START_US, captured, packet, sip
+from uhep_tools.commands.serve import _serve
 from uhep_tools.database import APPLICATION, VERSION
 from uhep_tools.hep import decode
 from uhep_tools.live import Lines
@@ -106,6 +108,41 @@ def test_what_comes_after_all_have_gone_is_told(store):
     lines.update()
     told = console.file.getvalue()
     assert "  4@h  " in told and "  5@h  " in told and "status  lobby" in told
+
+
+def test_a_full_disk_is_told_once_and_when_it_is_over(store):
+    console = Console(file=StringIO(), width=200)
+    lines = Lines(Server(store), console)
+    for pages in (30, 100_000):
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        store._retry_at = 0.0
+        fill(store, [packet(b"x" * 60000, kind=100)] * 2)
+        for _ in range(3):
+            lines.update()
+    told = re.findall(
+        r"(trouble|over)  .*uhep\.db can not be written: .* full$", console.file.getvalue(), re.M
+    )
+    assert told == ["trouble", "over"]
+
+
+def test_what_comes_while_the_page_starts_is_told(store, capsys):
+    server = Server(store, port=0)
+
+    class Page:
+        url = "http://127.0.0.1:9080/"
+
+        async def start(self):
+            assert server.take(captured()[0], PEER)
+            store.flush()
+            signal.raise_signal(signal.SIGINT)
+
+        async def stop(self):
+            pass
+
+    asyncio.run(_serve(server, Page(), ["a note"]))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:3] == ["page: http://127.0.0.1:9080/", "a note"]
+    assert "calling     INVITE 100 → 200" in lines[3]
 
 
 def test_size_is_kept(tmp_path):

@@ -1,5 +1,6 @@
 """What `uhep serve` shows while it runs: a live screen, or lines where there is no terminal."""
 
+import re
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from uhep_tools.web.view import Serving
 _REJECTS_SHOWN = 4
 _STATUSES_SHOWN = 4
 _CALLS_REMEMBERED = 10_000
+_COUNT = re.compile(r"^[\d,]+ \w+")  # how a sentence of trouble() begins whose number grows
 
 
 class Screen:
@@ -71,13 +73,14 @@ class Lines:
     """One line a call event on a console that may be a file or a pipe."""
 
     def __init__(self, server: Server, console: Console, notes: Sequence[str] = ()):
-        """notes: lines to print first."""
+        """notes: lines to print first; what is in the list when it is entered."""
         self._server = server
         self._console = console
         self._notes = notes
         self._after = server.store.last_id()
         self._told: OrderedDict[str, set] = OrderedDict()  # Call-ID -> events that were printed
         self._rejected = 0
+        self._troubles: dict[str, str] = {}  # kind -> the sentence that was printed
         self._statuses = self._after  # the id of the last status line that was seen
 
     def __enter__(self) -> "Lines":
@@ -112,6 +115,7 @@ class Lines:
             self._print(line)
         self._tell_statuses()
         self._tell_rejects()
+        self._tell_troubles()
 
     def _tell_statuses(self) -> None:
         """What devices say of themselves, but for what they say every minute."""
@@ -130,6 +134,15 @@ class Lines:
             self._print(f"{date(reject.received_us)}  {text}  {reject.peer}")
         if new > _REJECTS_SHOWN:
             self._print(f"and {count(new - _REJECTS_SHOWN, 'more reject')}")
+
+    def _tell_troubles(self) -> None:
+        """Each kind when it begins and when it is over; its numbers are told at the end."""
+        known, now = self._troubles, {_COUNT.sub("", one): one for one in trouble(self._server)}
+        new = [("trouble", sentence) for kind, sentence in now.items() if kind not in known]
+        new += [("over", sentence) for kind, sentence in known.items() if kind not in now]
+        for word, sentence in new:
+            self._print(f"{date(time.time_ns() // 1000)}  {word:<7}  {sentence}")
+        self._troubles = now
 
     def _print(self, line: str) -> None:
         self._console.out(line)

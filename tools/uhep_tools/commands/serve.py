@@ -153,6 +153,8 @@ async def _serve(server, page, notes: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console = Console(highlight=False)
+    # Before the first packet can come: what is new, it knows by what was there.
+    view = (Screen if sys.stdout.isatty() else Lines)(server, console, notes)
     await server.start()
     if page:
         try:
@@ -160,8 +162,8 @@ async def _serve(server, page, notes: list[str]) -> None:
         except BaseException:
             await server.stop()
             raise
-        notes = [f"page: {page.url}", *notes]
-    with (Screen if sys.stdout.isatty() else Lines)(server, console, notes) as view:
+        notes.insert(0, f"page: {page.url}")
+    with view:
         try:
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
