@@ -108,6 +108,17 @@ def test_ipv6(store):
     assert peers == {"[::1]:"}
 
 
+def test_ipv4_on_an_address_for_both(store):
+    """A device's seat in a ladder is told by the address that it sends from."""
+    with serving(store, host="::") as server:
+        udp(server, good())
+        with tcp(server) as sock:
+            sock.sendall(good())
+        until(lambda: server.counters.accepted == 2)
+    peers = {message.peer[:10] for message in store.messages("c1@192.0.2.10")}
+    assert peers == {"127.0.0.1:"}
+
+
 def test_in_process(tmp_path):
     async def run():
         with Store(tmp_path / "uhep.db") as store:

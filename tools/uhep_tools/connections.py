@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from uhep_tools.faults import HepError
+from uhep_tools.sockets import sender
 from uhep_tools.stream import FramingError, StreamReader
-from uhep_tools.text import endpoint
 from uhep_tools.tls import handshake_fault, record_fault
 
 _READ = 65536  # octets: as much as a stream reader holds
@@ -93,7 +93,7 @@ class Connections:
                     sock.close()
                     continue
                 await self._close(next(iter(self._unproven)))
-            task = loop.create_task(self._serve(sock, endpoint(*address[:2]), tls))
+            task = loop.create_task(self._serve(sock, sender(address), tls))
             task.add_done_callback(lambda task, sock=sock: self._ended(task, sock))
             self._tasks.add(task)
             self._unproven[task] = None

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 
 from uhep_tools.connections import Connections, Counters, Limits
 from uhep_tools.hep import HepError, decode
-from uhep_tools.sockets import ListenError, kernel_drops, listen, listen_tcp
+from uhep_tools.sockets import ListenError, kernel_drops, listen, listen_tcp, sender
 from uhep_tools.store import Store
-from uhep_tools.text import endpoint
 
 __all__ = ["DEFAULT_PORT", "DEFAULT_TLS_PORT", "Counters", "ListenError", "Server", "in_thread"]
 
@@ -127,7 +126,7 @@ class Server:
                 data, address = self._udp.recvfrom(_READ)
             except BlockingIOError:
                 return
-            self.take(data, endpoint(*address[:2]))
+            self.take(data, sender(address))
 
     def take(self, raw: bytes, peer: str) -> bool:
         """Judge a whole datagram or frame; True if it is kept."""

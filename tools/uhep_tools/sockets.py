@@ -43,6 +43,11 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         raise ListenError(_explain(error, host, port)) from None
 
 
+def sender(address: tuple) -> str:
+    """The peer of a socket as text; one of IPv4 as such, also on a socket for both families."""
+    return endpoint(address[0].removeprefix("::ffff:"), address[1])
+
+
 def _resolve(host: str, port: int) -> tuple[int, tuple]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
