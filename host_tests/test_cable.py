@@ -1,5 +1,6 @@
 """deploy, secrets and console against a board at the end of a pty and of a socket."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -223,6 +224,24 @@ def test_what_was_stopped_starts_again(pty_board, monkeypatch):
     assert board.boots == 7
 
 
+def test_what_ran_gives_its_memory_back(pty_board):
+    """A phone leaves hardly any of it; the watchdog waits all the same."""
+    board = pty_board
+    (board.root / "port.py").write_text(
+        "held = bytearray(250000)\ndef at_console():\n    print('at console')\n"
+    )
+    (board.root / "main.py").write_text(
+        "import sys, time\nsys.path.append('')\nimport port\nprint('it runs')\n"
+        "while True:\n    time.sleep_ms(10)\n"
+    )
+    board.power()
+    until(lambda: b"it runs" in board.said, lambda: board.said, 60)
+    with cable.Cable(board.url) as to:
+        assert b"at console" in board.said
+        assert to.ask("print(gc.mem_free())") > 250000  # of 400K
+        assert deploy.look(to)["files"].keys() == {"port.py", "main.py"}
+
+
 def test_a_device_that_is_just_starting(micropython, tmp_path, monkeypatch):
     """It hears nothing for a moment: it is asked again, and answers once."""
     board = FakeBoard(micropython, tmp_path, tcp=True)
@@ -293,6 +312,36 @@ def test_what_the_device_refuses(pty_board):
             slot, todo = deploy.steps(told, small("0.1.0"), None, {})
             deploy.deploy(to, told | {"free": 10}, small("0.1.0"), slot, todo)
     assert not on_device(pty_board)
+
+
+def test_only_the_version_differs():
+    """No file is sent but the manifest, and the slot is tried."""
+    files = {"start.py": b"1", "uhep/agent.py": b"2"}
+    old, new = (release.Release(version, "x64", files) for version in ("0.1.0", "0.2.0"))
+    there = {f"{slot}/{path}": data for slot in "ab" for path, data in files.items()}
+    there |= {f"{slot}/release.txt": old.manifest for slot in "ab"} | release.root_files()
+    told = {"slot": "a", "free": 1 << 20, "sizes": {path: len(d) for path, d in there.items()}}
+    told["files"] = {path: hashlib.sha256(data).hexdigest() for path, data in there.items()}
+
+    class Cable:
+        def __init__(self):
+            self.done = []
+
+        def run(self, code):
+            self.done.append(code)
+
+        def ask(self, code):
+            return {}, {path: (digest, 1) for path, digest in told["files"].items()}
+
+        def put(self, path, data):
+            self.done.append((path, data))
+
+    to = Cable()
+    slot, todo = deploy.steps(told, new, None, {})
+    assert (slot, todo) == ("b", [])
+    deploy.deploy(to, told, new, slot, todo)
+    assert to.done[0] == "os.remove('b/release.txt')"
+    assert to.done[-2:] == [("b/release.txt", new.manifest), ("slot", b"b a 3")]
 
 
 def test_room_on_the_device():
@@ -416,7 +465,7 @@ def test_the_board_is_of_the_chip(board, machine, fits):
 def test_a_device_that_is_too_old(told, said):
     class Old:
         def ask(self, code):
-            return {"mpy": 2 << 10 | 6, "version": (1, 27, 0), "machine": "Board"} | told
+            return {"mpy": 2 << 10 | 6, "version": (1, 27, 0), "machine": "Board"} | told, {}
 
     with pytest.raises(deploy.DeployError, match=said):
         deploy.look(Old())

@@ -25,7 +25,19 @@ _USB = {0x10C4, 0x1A86, 0x0403, 0x303A}
 _CHUNK = 1024
 # What comes when the device goes; struct.error where mpremote reads too little.
 _GONE = (TransportError, serial.SerialException, OSError, struct.error)
-# What is there while the prompt is: for what runs on the device, and for the watchdog.
+# The watchdog waits, and what ran gives its memory back: a phone leaves hardly any to work with.
+_FREE = """
+import gc, sys
+p = sys.modules.get('port')
+if p:
+    p.at_console()
+sys.modules.clear()
+for n in list(globals()):
+    if n[:2] != '__' and n != 'gc':
+        del globals()[n]
+gc.collect()
+"""
+# What is there while the prompt is, for what runs on the device.
 _TOOLS = """
 import hashlib, os, sys, binascii
 def uhep_digest(path):
@@ -40,9 +52,6 @@ def uhep_settle(new, path, digest):
     if uhep_digest(new) != digest:
         raise OSError('%s has not arrived as it was sent' % path)
     os.rename(new, path)
-p = sys.modules.get('port')
-if p:
-    p.at_console()
 """
 
 
@@ -90,6 +99,7 @@ class Cable:
     def __enter__(self) -> "Cable":
         try:
             self._prompt()
+            self.run(_FREE)
             self.run(_TOOLS)
         except _GONE as error:
             self.close()

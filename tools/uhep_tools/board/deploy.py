@@ -13,35 +13,35 @@ from uhep_tools.board import release
 from uhep_tools.board.cable import Cable, CableError
 from uhep_tools.board.image import on_device
 
-# What is on the device: interpreter, slots, and the SHA-256 and octets of each file.
+# What is on the device: interpreter, slots, and the SHA-256 and octets of each file. Printed as
+# it is found: there may be no room for all of it.
 _LOOK = """
-def walk(folder, found):
+def walk(folder):
     try:
         names = os.listdir(folder or '.')
     except OSError:
-        return found
+        return
     for name in names:
         path = folder + '/' + name if folder else name
         s = os.stat(path)
         if s[0] & 0x4000:
             if folder:
-                walk(path, found)
+                walk(path)
         elif not name.endswith('.new'):
-            found[path] = uhep_digest(path)
-            sizes[path] = s[6]
-    return found
-sizes = {}
-files = walk('', {})
-walk('a', files)
-walk('b', files)
+            print('%r: (%r, %d),' % (path, uhep_digest(path), s[6]))
 slot = ''
-if 'slot' in files:
+try:
     with open('slot') as f:
         slot = f.read()
+except OSError:
+    pass
 s = os.statvfs('.')
 print({'mpy': getattr(sys.implementation, '_mpy', 0), 'version': tuple(sys.implementation[1][:3]),
-       'machine': sys.implementation._machine, 'files': files, 'sizes': sizes, 'slot': slot,
-       'free': s[0] * s[3]})
+       'machine': sys.implementation._machine, 'slot': slot, 'free': s[0] * s[3]}, ',{')
+walk('')
+walk('a')
+walk('b')
+print('}')
 """
 _COPY = """
 def copy(a, b):
@@ -83,7 +83,9 @@ class Step:
 
 def look(cable: Cable) -> dict[str, Any]:
     """What is on the device. Raises CableError, DeployError for a MicroPython too old."""
-    told = cable.ask(_LOOK)
+    told, there = cable.ask(_LOOK)
+    told["files"] = {path: digest for path, (digest, _) in there.items()}
+    told["sizes"] = {path: octets for path, (_, octets) in there.items()}
     if told["mpy"] & 255 != release.MPY or told["version"] < (1, 26):
         version = ".".join(map(str, told["version"]))
         raise DeployError(f"the device has MicroPython {version}; uhep needs 1.26 or newer")
@@ -142,7 +144,7 @@ def deploy(
     Until the last step the device would start what it had; a new release is on trial then.
     """
     done = Done(slot, kept=len(made.files) - sum(s.path.startswith(f"{slot}/") for s in todo))
-    fresh = f"{slot}/release.txt" not in told["files"] or any(
+    fresh = told["files"].get(f"{slot}/release.txt") != _sha(made.manifest) or any(
         step.path.startswith(f"{slot}/") for step in todo
     )
     goes = []  # first of all the manifest: without it the slot does not count
@@ -217,9 +219,9 @@ def _folders(cable: Cable, slot: str, made: release.Release) -> None:
 
 def _settle(cable: Cable, slot: str, made: release.Release) -> None:
     # All is there: what the flash has is compared with the manifest, then that is written.
-    there = cable.ask(_LOOK)["files"]
+    _, there = cable.ask(_LOOK)
     for path, data in made.files.items():
-        if there.get(f"{slot}/{path}") != _sha(data):
+        if there.get(f"{slot}/{path}", ("",))[0] != _sha(data):
             raise CableError(f"{slot}/{path} is not on the device as it was sent")
     cable.put(f"{slot}/release.txt", made.manifest)
 
