@@ -8,13 +8,16 @@ import os
 import re
 import socket
 import threading
+from itertools import pairwise
 from pathlib import Path
+from socket import AF_INET6, inet_pton
 
 import pytest
+from hepmake import good
 from pagemake import page_of
 from peers import chromium, tshark
 from playwright.sync_api import expect
-from sipmake import CALL_ID, captured, packet
+from sipmake import ALICE, CALL_ID, captured, packet, sip
 from uhep_tools import demo
 from uhep_tools.hep import decode
 from uhep_tools.store import Store
@@ -246,6 +249,39 @@ def test_ladder_grows_while_it_is_read(store, browser):
         assert tab.locator(".rung.open").count() == 1
         focused = tab.evaluate("document.activeElement.getAttribute('aria-label')")
         assert focused.startswith("0.000 s: INVITE")
+        sound(watched, page)
+
+
+# The left and right edge of each, as they stand side by side.
+_EDGES = """
+(wanted) => [...document.querySelectorAll(wanted)].map((node) => {
+  const box = node.getBoundingClientRect();
+  return [Math.round(box.left), Math.round(box.right)];
+})
+"""
+
+
+def test_ladder_of_long_addresses_and_hours(store, browser):
+    """three IPv6 addresses, a call of days: nothing is written over, the lifelines are straight"""
+    ends = [f"2001:db8:1111:2222:3333:4444:5555:{number}666" for number in (1, 2, 3)]
+    for number, (hours, here, there) in enumerate(((0, 0, 1), (0, 1, 2), (70, 2, 1), (70, 1, 0))):
+        text = sip(b"BYE sip:200@192.0.2.20 SIP/2.0", b"%d BYE" % (number + 1))
+        raw = packet(text, target=ALICE, after_us=hours * 3_600_000_000 + number * 999_000)
+        six = {0x05: inet_pton(AF_INET6, ends[here]), 0x06: inet_pton(AF_INET6, ends[there])}
+        bodies = {one.type: one.body for one in decode(raw).chunks} | six
+        fill(store, [good(bodies | {0x01: b"\x0a", 0x03: None, 0x04: None})])
+    with page_of(store) as (_, page), chromium.tab(browser) as watched:
+        tab = watched.page
+        for width in (1280, 390):
+            tab.set_viewport_size({"width": width, "height": 800})
+            tab.goto(f"{page.url}call?id={CALL_ID.decode()}")
+            at_call(tab)
+            edges = tab.evaluate(_EDGES, ".ends .end")
+            assert len(edges) == 3
+            assert all(one[1] < other[0] for one, other in pairwise(edges)), edges
+            assert len({tuple(edge) for edge in tab.evaluate(_EDGES, ".life")}) == 3
+            assert tab.evaluate(_TOO_WIDE) <= 0
+            picture(watched, f"ladder-long-{width}")
         sound(watched, page)
 
 

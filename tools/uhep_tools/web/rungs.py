@@ -7,6 +7,7 @@ from uhep_tools.chunks import SIP
 from uhep_tools.notes import note
 
 PAUSE_US = 1_000_000  # a gap from which on the lifelines are shown broken
+_GUTTER, _COLUMN, _CHARACTER = 120, 150, 7  # pixels
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class Rung:
 class Ladder:
     columns: list[Column]
     rungs: list[Rung]
+
+    @property
+    def width(self) -> int:
+        """Pixels that it takes at the least: no address is written over its neighbour's."""
+        longest = max((len(column.end) for column in self.columns), default=0)
+        return _GUTTER + len(self.columns) * max(_COLUMN, (longest + 1) * _CHARACTER)
 
 
 def rungs(picture: Scene) -> Ladder:
