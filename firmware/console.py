@@ -13,7 +13,7 @@ class Console:
 
     load() gives the table of commands when the first one comes, a dict of name: (arguments,
     what it does, function). The function gets the rest of the line, and what it returns is
-    said; a ValueError or a RuntimeError of it says what can not be done.
+    said; a ValueError or a RuntimeError of it, or a MemoryError, says what can not be done.
     """
 
     def __init__(self, load, say=print, stream=None, ready=None):
@@ -65,6 +65,14 @@ class Console:
 
     def run(self, line):
         """Runs one line."""
+        try:
+            said = self._run(line)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            said = str(error)
+        if said:
+            self._say(said)
+
+    def _run(self, line):
         if self._table is None:
             self._table = self._load()
         name, _, rest = line.partition(" ")
@@ -73,12 +81,7 @@ class Console:
             for name in sorted(self._table):
                 arguments, does, _ = self._table[name]
                 self._say("  %-20s %s" % ((name + " " + arguments).strip(), does))
-        elif name not in self._table:
-            self._say("there is no %s; help lists what there is" % name)
-        else:
-            try:
-                said = self._table[name][2](rest.strip())
-            except (ValueError, RuntimeError) as error:
-                said = str(error)
-            if said:
-                self._say(said)
+            return None
+        if name not in self._table:
+            return "there is no %s; help lists what there is" % name
+        return self._table[name][2](rest.strip())

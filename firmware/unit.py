@@ -31,7 +31,7 @@ class Unit:
         self.settings = settings
         self.agent = agent
         self.lines = []
-        self.plan = Plan(time)
+        self.plan = Plan(time, self._on_fault)
         self._born = time.ticks_ms()
         self._done = False
         self._plans = self._pins = None
@@ -52,6 +52,9 @@ class Unit:
         if self._pins:
             self._pins.poll()
         return not self._done
+
+    def _on_fault(self, error):
+        self.lines[0].ua.on_fault(error)
 
     def busy(self):
         """Whether there is a call."""

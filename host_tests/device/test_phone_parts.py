@@ -6,6 +6,7 @@ import struct
 import console
 import lamps
 import rtpstat
+import unit
 import wav
 from doubles import Clock, raises
 from uhep.rtpstats import RtpStats
@@ -36,7 +37,11 @@ def typed(text):
     def fail(rest):
         raise RuntimeError("cannot")
 
+    def big(rest):
+        raise MemoryError("no room")
+
     table = {
+        "big": ("", "", big),
         "call": ("URI", "call somebody", lambda rest: "calls <%s>" % rest),
         "fail": ("", "", fail),
         "quiet": ("", "", lambda rest: None),
@@ -56,8 +61,46 @@ def test_a_command_gets_the_rest_of_its_line():
 
 def test_what_can_not_be_done_is_said():
     assert typed("fail\nfoo\n") == ["cannot", "there is no foo; help lists what there is"]
-    assert [line.split()[0] for line in typed("help\n")] == ["call", "fail", "quiet"]
+    assert [line.split()[0] for line in typed("help\n")] == ["big", "call", "fail", "quiet"]
     assert len(typed("call " + "x" * 1000 + "\n")[0]) < 250
+
+
+def test_no_room_for_a_command_does_not_end_the_device():
+    assert typed("big\ncall b\n") == ["no room", "calls <b>"]
+    said, loads = [], [MemoryError("no room"), {}]
+
+    def load():
+        one = loads.pop(0)
+        if loads:
+            raise one
+        return one
+
+    one = console.Console(load, said.append, Typed(""), bool)
+    one.run("x")
+    one.run("x")
+    assert said == ["no room", "there is no x; help lists what there is"]
+
+
+def test_what_is_planned_does_not_end_the_device():
+    class Line:
+        faults = []
+
+        def on_fault(self, error):
+            self.faults.append(error)
+
+    class Device(unit.Unit):
+        def _commands(self):
+            return {}
+
+    def fail():
+        raise MemoryError
+
+    device = Device({}, None)
+    device.lines.append(Line())
+    device.lines[0].ua = device.lines[0]
+    device.plan.after(0, fail)
+    device.plan.poll()
+    assert len(Line.faults) == 1
 
 
 def test_octets_that_are_no_text_do_no_harm():

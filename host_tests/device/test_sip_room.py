@@ -94,3 +94,20 @@ def test_an_answer_that_waits_for_its_ack_keeps_its_place():
     pair.network.lose = lambda data: False
     pair.run(4000)  # the 200 goes out again, and its ACK comes
     assert pair.bob.calls[0].state == "talking"
+
+
+def test_a_fault_makes_room():
+    """Most often the heap is full: what is only kept to know repetitions is let go."""
+    pair = Pair()
+    for _ in range(3):
+        pair.call().hang_up()
+        pair.run(500)
+    second = pair.call()
+    pair.run(500)
+    agent = pair.bob.agent
+    kept = len(agent.transactions)
+    agent.on_fault(MemoryError())
+    assert agent.faults == 1 and 0 < len(agent.transactions) < kept
+    second.hang_up()
+    pair.run(500)
+    assert not agent.calls and second.state == "ended"

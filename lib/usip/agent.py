@@ -130,6 +130,7 @@ class UserAgent(Inbound):
         """The last guard: no message may end the device. What came, or was due, is given up,
         and with it a call that it had only begun."""
         self.faults += 1
+        self.transactions.forget()  # most often the heap is full
         self.calls = [each for each in self.calls if each.state]
         if self.log:
             self.log("", "given up what came or was due, by a fault of ours: %r" % (error,))

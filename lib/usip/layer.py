@@ -39,6 +39,10 @@ class Transactions:
         """No transaction is left, not even to recognise repetitions."""
         return not self._table
 
+    def forget(self):
+        """Makes room in the heap: what is only kept to know repetitions goes."""
+        self._table = [each for each in self._table if not each.settled]
+
     def request(self, request, user):
         """Sends a request; `user` hears on_sent(client) now, on_response(client, message) of
         what comes of it, and on_sent again where it had to be sent anew with credentials."""

@@ -21,7 +21,7 @@ _ACCEPTED = const(2)  # a 2xx to INVITE
 _COMPLETED = const(3)  # any other final response
 _OVER = const(4)
 
-# What is asked of a request after its end, to send an ACK or to know it again.
+# What is asked of an INVITE after its end, to send an ACK or to know it again.
 _KEPT = const(("call-id", "from", "cseq", "authorization", "proxy-authorization"))
 
 
@@ -74,7 +74,8 @@ class Transaction:
     def _slim(self):
         """Lets go of most of the request: a transaction that is settled stays for 32 s."""
         request = message.Message(self.request.method, self.request.uri)
-        request.fields = [field for field in self.request.fields if field[0] in _KEPT]
+        if self._invite:
+            request.fields = [field for field in self.request.fields if field[0] in _KEPT]
         self.request = request
 
     def _send(self):
