@@ -2,6 +2,7 @@
 
 import pytest
 from conftest import FIRMWARE
+from fake_rom import FakeRom
 from typer.testing import CliRunner
 from uhep_tools.board import boards, firmware, flash, image
 from uhep_tools.cli import app
@@ -58,6 +59,22 @@ def test_what_esptool_is_told(file, monkeypatch):
     assert [word for word in erased if word.startswith("0x")] == ["0x0"]
     # The size in the header is the image's: esptool does not write another one.
     assert kept[kept.index("--flash-size") + 1] == "keep"
+
+
+def test_a_board_without_reset_lines(file):
+    """A serial adapter at RX and TX, GPIO 0 at GND: it comes into its bootloader once."""
+    rom = FakeRom()
+    read, data = flash.read(file)
+    part = flash.Part(0x1F0000, data[0x1F0000:0x210000])
+    try:
+        chip, size = flash.chip_flash(rom.url, 460800)
+        flash.check(read, data, chip, size)
+        assert rom.baud == 115200
+        flash.write(rom.url, 460800, read, [part], erase=False)
+        assert rom.baud == 460800
+        assert rom.flash[0x1F0000:0x210000] == part.data
+    finally:
+        rom.close()
 
 
 def test_what_is_no_image(tmp_path, file):

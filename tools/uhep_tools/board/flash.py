@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from uhep_tools.board.firmware import Firmware, FirmwareError, load
 
 _NVS = (0x9000, 0xF000)  # the table's usual place, if it names none
+_ROM_BAUD = 115200  # esptool's speed until it has asked for another
 
 
 class FlashError(Exception):
@@ -56,6 +57,8 @@ def parts(firmware: Firmware, data: bytes, erase: bool) -> list[Part]:
 
 def chip_flash(port: str, baud: int) -> tuple[str, int]:
     """(chip as "esp32", octets of its flash). Raises FlashError."""
+    # A board whose reset lines lead nowhere stays where this leaves it, its speed too.
+    baud = min(baud, _ROM_BAUD)
     said = _esptool(["--port", port, "--baud", str(baud), "flash-id"], quiet=True)
     chip = re.search(r"Chip type:\s*(ESP32(?:-[CSHP]\d+\b(?!-))?)", said)
     size = re.search(r"Detected flash size: (\d+)MB", said)
