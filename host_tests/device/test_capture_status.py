@@ -328,14 +328,14 @@ def test_so_is_that_of_the_second_collector():
         queue.link = Link()
         queue.link.open()
         queue._linked()
-    for ms, why, status in ((1000, "start", "2"), (2000, "spool", "ENOSPC")):
+    for ms, why, status in ((1000, "start", "ENOENT"), (2000, "spool", "ENOSPC")):
         a.ms.pass_us(ms)
         for queue in a.queues:
             a.poll()
             (line,) = drain(queue)
             line = field(line, 15).decode()
             assert value(line, "why") == why, line
-            assert value(line, "spool") == '"off:2"', line
+            assert value(line, "spool") == '"off:ENOENT"', line
             assert value(line, "copy_spool") == '"off:%s"' % status, line
         a.stats = Says(a.stats, "copy_spool_status").stats
 
@@ -354,7 +354,7 @@ def test_there_is_room_for_all_that_can_happen():
         line = bytes(a.status._line.buf[: a.status._line.n]).decode()
         for key in counted:
             assert counted[key] != 1234 or value(line, key) == "1234", (key, line)
-        assert 'reset="power on"' in line and value(line, "spool") == '"off:2"'
+        assert 'reset="power on"' in line and value(line, "spool") == '"off:ENOENT"'
 
 
 class Says:

@@ -21,14 +21,14 @@ from uhep.port import const
 _HEADER = const(16)
 _MAGIC = b"uhS2"
 _FAULTS = (OSError, MemoryError)  # opening a file takes memory
-_ERRORS = {12: "ENOMEM", 28: "ENOSPC", 30: "EROFS"}  # not in every port's errno
+_ERRORS = {2: "ENOENT", 12: "ENOMEM", 28: "ENOSPC", 30: "EROFS"}  # not in every port's errno
 
 
 class Blocks:
     """Reads and writes the block in `buf`; raises no OSError and no MemoryError.
 
-    status: "ok"; once something could not be written, "off:ENOSPC", "off:EROFS", "off:ENOMEM",
-    or "off:" and another errno, and it stays that.
+    status: "ok"; once something could not be written, "off:ENOENT" (no such folder), "off:ENOSPC",
+    "off:EROFS", "off:ENOMEM", or "off:" and another errno, and it stays that.
     bad: blocks that were cut, changed, not ours, or unreadable.
     """
 
