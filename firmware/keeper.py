@@ -14,6 +14,7 @@ WELL_MS = 60000  # of work with a network, after which a release has proven itse
 TRIAL_MS = 600000  # a release on trial that has not done so by then is given up
 SAFE_MS = 3600000  # so long safe mode lasts, before all is tried once more
 _PASS_MS = const(100)  # the slow part's pace
+_LONG_MS = const(432000000)  # 5 days: longer is not counted, for ticks reach 6
 _CAUSES = {1: "power-on", 2: "hard", 3: "watchdog", 4: "deepsleep", 5: "soft"}
 _EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
 
@@ -86,6 +87,8 @@ class Keeper:
         if self._ticks.ticks_diff(now, self._next) < 0:
             return
         self._next = self._ticks.ticks_add(now, _PASS_MS)
+        if self._past(now, _LONG_MS):
+            self._born = self._ticks.ticks_add(now, -_LONG_MS)
         if self._wdt:
             self._wdt.feed()
         if self.nic.poll():

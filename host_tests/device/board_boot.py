@@ -518,6 +518,20 @@ def test_the_next_look_after_a_week_without_a_network():
     assert begun == [ticks.ms]
 
 
+def test_the_report_after_a_week_without_a_network():
+    """5 days are the most that it counts; ticks would wrap, and give less than nothing."""
+    for days, told in ((4, 4 * 86400000), (7, 432000000), (13, 432000000)):
+        world = World(device(watchdog_s=600), ETH)
+        world.cable, world.hurry = False, 1800
+
+        def plug():
+            world.cable, world.hurry = True, 1
+
+        world.plan = [(days * 86400000, plug)]
+        ms = int(booted(world, days * 86400000 + 20000)["network_ms"])
+        assert told <= ms < told + 200000, (days, ms)
+
+
 def test_a_personality_that_is_not_there():
     world = World(device())
 

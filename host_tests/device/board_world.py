@@ -53,7 +53,7 @@ class World:
     ssid, key: of the access point, which is there if `radio`; dhcp_ms: until there is an
     address, None: never. cable, phy: of the Ethernet. ntp: answers; "off" does not, "kod"
     refuses, "unset" has no time, "forged" answers what was not asked, "far" takes 3 s.
-    pace_ms: of the personality's loop.
+    pace_ms: of the personality's loop. hurry: how many times longer each sleep in ms takes.
     hep, packets: what came at the collector, its texts and whole. nvs: {name: bytes}.
     """
 
@@ -64,6 +64,7 @@ class World:
         self.cable, self.phy, self.address = True, True, "192.0.2.21"
         self.ntp = "ok"
         self.pace_ms = 100
+        self.hurry = 1
         self.asked = 0
         self.hep = []
         self.packets = []
@@ -208,7 +209,7 @@ class Time:
         return (a - b + _PERIOD // 2) % _PERIOD - _PERIOD // 2
 
     def sleep_ms(self, ms):
-        self.world.pass_us(ms * 1000)
+        self.world.pass_us(ms * 1000 * self.world.hurry)
 
     def sleep_us(self, us):
         self.world.pass_us(us)
