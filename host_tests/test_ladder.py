@@ -171,7 +171,18 @@ def test_many_participants_are_named_in_each_line(store):
     for number in range(12):
         fill(store, [packet(CALL[0][2], ALICE, (f"192.0.2.{number + 100}", 5060), number)])
     lines = picture(store)
-    assert len(lines_with(lines, "192.0.2.10:5060 → 192.0.2.1", "INVITE (1)")) == 12
+    assert len(lines_with(lines, " 192.0.2.10:5060 → 192.0.2.1", "INVITE (1)")) == 12
+
+
+def test_a_clock_that_jumps_leaves_the_figures_whole(store):
+    for seconds in (0, 99_999, 100_000, 2_000_000_000):
+        fill(store, [packet(CALL[0][2], ALICE, BOB, seconds * 1_000_000)])
+    lines = [line for line in picture(store) if "INVITE (1)" in line]
+    assert [line[:28].rstrip("│ ") for line in lines] == [
+        *("   0.000", "99999.000+27:46:39 h", "    1.2 d  +1.00 s", "23148.1 d+555527:46:40 h")
+    ]
+    lines = lines_with(picture(store, 50), "192.0.2.10:5060 →")
+    assert "    1.2 d  +1.00 s 192.0.2" in lines[2] and "46:40 h 192.0.2" in lines[3]
 
 
 def test_message_to_itself(store):

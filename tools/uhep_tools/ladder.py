@@ -146,17 +146,18 @@ class _Rungs:
     def arrow(self, arrow: Arrow, since_start: int, gap: int) -> Text:
         """The line of one arrow; since_start, gap: microseconds."""
         row = self.blank()
-        row.put(0, f"{since_start / 1_000_000:8.3f}")
-        if gap:
-            row.put(9, f"{'+' + span(gap):>9}", "yellow" if gap >= 500_000 else _DIM)
+        row.put(0, _since(since_start))
+        told = f"{'+' + span(gap):>9}" if gap else ""
+        row.put(9, told, "yellow" if gap >= 500_000 else _DIM)
+        free = max(_GUTTER, 9 + len(told)) + 1
         if arrow.message.type != SIP:
-            self._note(row, arrow)
+            self._note(row, arrow, free)
         elif self.places:
             self._between(row, arrow)
         else:
             ends = f"{arrow.message.source} → {arrow.message.target}  "
-            row.put(_GUTTER, ends, _DIM)
-            row.put(_GUTTER + cell_len(ends), _label(arrow, self.width), _style(arrow))
+            row.put(free, ends, _DIM)
+            row.put(free + cell_len(ends), _label(arrow, self.width), _style(arrow))
         return row.text()
 
     def _between(self, row: _Row, arrow: Arrow) -> None:
@@ -183,11 +184,11 @@ class _Rungs:
             at = max(self.places.values()) + 2
             row.put(at, _cut(",".join(seatless), self.width - at), _DIM)
 
-    def _note(self, row: _Row, arrow: Arrow) -> None:
-        """Beside the lifeline of the device that tells it, or with its name."""
+    def _note(self, row: _Row, arrow: Arrow, free: int) -> None:
+        """Beside the lifeline of the device that tells it, or with its name from `free` on."""
         seats = [self.places.get(self.seats.get(agent, "")) for agent in arrow.agents]
         known = [x for x in seats if x is not None]
-        xs = list(self.places.values()) or [_GUTTER - 2]
+        xs = list(self.places.values()) or [free - 2]
         x = known[0] if known else xs[0]
         who = "" if known else f"{', '.join(arrow.agents)}: "
         text = f"◇ {who}{note(arrow.message.packet)}"
@@ -196,6 +197,12 @@ class _Rungs:
             row.put(x - 2 - cell_len(text), text, "blue")
         else:
             row.put(x + 2, _cut(text, (xs[-1] if len(xs) > 1 else self.width) - x - 4), "blue")
+
+
+def _since(us: int) -> str:
+    """Seconds, or days where they would not fit, in 9 columns."""
+    seconds = us / 1_000_000
+    return f"{seconds:8.3f}" if seconds < 99_999.999 else f"{seconds / 86400:7.1f} d"
 
 
 def _style(arrow: Arrow) -> str:
