@@ -163,6 +163,24 @@ def test_dtmf_by_info():
     assert pair.starts().count("200 INFO") == 5
 
 
+def test_no_digit_is_lost_or_out_of_order_by_what_the_network_loses():
+    for what in ("INFO", "200 INFO"):
+        for number in range(3):
+            pair, call, answered = talking()
+            came = []
+
+            def lose(data, what=what, number=number, came=came):
+                came += [data] if start(data) == what else []
+                return start(data) == what and len(came) == number + 1
+
+            pair.network.lose = lose
+            for digit in "123":
+                call.send_dtmf(digit)
+            pair.run(2000)
+            assert len(came) == 4, (what, number)
+            assert [value[0] for _, value in pair.bob.events] == ["1", "2", "3"], (what, number)
+
+
 def test_info_of_other_kinds():
     pair, call, answered = talking()
     answered.send_info("application/dtmf", b"5")

@@ -227,7 +227,9 @@ def test_requests_that_are_challenged_together():
         call = server.call()
         server.answer(server.invite, 200, "s", SDP)
         for digit in "123":
-            call.send_dtmf(digit)
+            info = call.dialog.request("INFO")
+            info.put("application/dtmf", digit.encode())
+            server.agent.send(info, call)
         infos = server.run()
         again = []
         for nonce, info in zip(nonces, infos):

@@ -29,6 +29,7 @@ class Call(Session):
         self.reason = ""
         self.invite = None  # the Client or Server of the first INVITE
         self.transfer_of = None  # a usip.refer.Transfer, either way
+        self._entries = []  # INFO to send, of which the first has been
 
     def __str__(self):
         return "call %s %s" % ("to" if self.outgoing else "from", self.peer)
@@ -57,12 +58,21 @@ class Call(Session):
         self.transfer_of = Transfer(self, uri)
 
     def send_info(self, content_type, body):
-        """Sends INFO with a body (RFC 6086) in a call that stands."""
+        """Sends INFO with a body (RFC 6086) in a call that stands.
+
+        One after another: what is lost and comes again behind a later one is out of order.
+        """
         if self.state != TALKING:
             raise RuntimeError("there is no call to send INFO in")
-        request = self.dialog.request("INFO")
-        request.put(content_type, body)
-        self.agent.send(request, self)
+        self._entries.append((content_type, body))
+        if len(self._entries) == 1:
+            self._go_on()
+
+    def _go_on(self):
+        if self._entries and self.state == TALKING:
+            request = self.dialog.request("INFO")
+            request.put(*self._entries[0])
+            self.agent.send(request, self)
 
     def send_dtmf(self, digit, ms=160):
         """Sends a digit by INFO, for peers that do not take it in RTP."""
@@ -111,6 +121,9 @@ class Call(Session):
             self.transfer_of.on_response(response)
         elif response.status in (408, 481) and self.state == TALKING:
             self.give_up("the call is gone there", response.status)
+        elif method == "INFO":
+            self._entries = self._entries[1:]
+            self._go_on()
 
     def on_ack(self, ack):
         if self.reinvited and ack.seq == self.reinvited.request.seq:
