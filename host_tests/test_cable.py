@@ -7,11 +7,14 @@ import subprocess
 import threading
 
 import pytest
+import typer
 from conftest import ROOT
 from fake_board import FakeBoard
+from rich.console import Console
 from typer.testing import CliRunner
 from uhep_tools.board import boards, cable, deploy, release
 from uhep_tools.cli import app
+from uhep_tools.commands import deploy as deploy_command
 from uhep_tools.ports import free_pairs
 from waiting import until
 
@@ -478,6 +481,9 @@ def test_no_device(monkeypatch):
     )
     said = uhep("deploy", "--port", "/dev/none", status=1)
     assert said == "uhep deploy: /dev/none: there is no such port\n"
+    for url in "/dev/none", "socket://127.0.0.1:1", "none://x":
+        said = uhep("console", "--port", url, "--seconds", 1, status=1)
+        assert said.startswith(f"uhep console: {url}: "), said
     monkeypatch.setattr(cable.os, "access", lambda path, mode: False)
     said = uhep("console", "--port", "/dev/null", status=1)
     assert "/dev/null: you may not open it; is your user in the group dialout?" in said
@@ -506,14 +512,34 @@ def test_a_device_that_does_not_report(pty_board, monkeypatch):
     assert "ValueError: broken" in said
 
 
+def test_safe_mode_is_no_success(capsys):
+    lines = ["safe mode: three crashes in a row", "network: 192.0.2.21"]
+    boot = "uhep why=boot version=0.1.0 slot=a personality=%s address=192.0.2.21"
+    deploy_command._await(Console(), [*lines, boot % "phone"], "0.1.0", 1)
+    with pytest.raises(typer.Exit):
+        deploy_command._await(Console(), [*lines, boot % "safe"], "0.1.0", 1)
+    said = capsys.readouterr().err
+    assert said == "uhep deploy: the device is in safe mode: three crashes in a row\n"
+
+
 def test_a_log_ends(pty_board):
     """After the time that it was given, and when its port does not come back."""
     assert list(cable.log("loop://", 0.1)) == []
     with cable.Cable(pty_board.url) as to:
         assert list(to.lines(0.1)) == []
-    assert list(cable.log("/dev/none", 0.1)) == []
-    with pytest.raises(cable.CableError, match="/dev/none"):
-        list(cable.log("/dev/none", None))
+
+    class Gone:
+        in_waiting = 0
+
+        def read(self, n):
+            raise OSError("gone")
+
+    assert list(cable.log("/dev/none", 0.1, Gone())) == []
+    with pytest.raises(cable.CableError, match="/dev/none: gone"):
+        list(cable.log("/dev/none", None, Gone()))
+    for seconds in 0.1, None:
+        with pytest.raises(cable.CableError, match="/dev/none: there is no such port"):
+            list(cable.log("/dev/none", seconds))
 
 
 def test_secrets(board, tmp_path):

@@ -194,8 +194,12 @@ class Cable:
 
 def log(url: str, seconds: float | None, port: Any = None) -> Iterator[str]:
     """What a device says, a line at a time, for so long (None: for ever). Raises CableError."""
-    if port is None and seconds is None:
+    if port is None:
         check_port(url)
+        try:
+            port = serial.serial_for_url(url, _BAUD, timeout=0.2)
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise CableError(f"{url}: {error}") from None
     end = None if seconds is None else time.monotonic() + seconds
     pending = b""
     while end is None or time.monotonic() < end:

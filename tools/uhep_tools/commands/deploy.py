@@ -112,6 +112,9 @@ def _await(console, lines, version: str, wait_s: float) -> None:
             console.print(printable(line))
             if f" version={version} " not in line:
                 _stop(f"the device runs another release than {version}")
+            if " personality=safe " in line:
+                said = [each for each in last if each.startswith("safe mode: ")]
+                _stop("the device is in " + (printable(said[-1]) if said else "safe mode"))
             return
     said = "\n  ".join(map(printable, last)) or "nothing"
     _stop(f"no boot report within {wait_s:g} s; the device's last lines:\n  {said}")
