@@ -218,10 +218,25 @@ def test_nobody_answers_the_connect():
     lost = Sock(up=None)
     with Network(lost) as net:
         a = tcp(stall_s=5)
+        said = reasons(a.link)
         poll(a, 5, 1000)
         assert not lost.closed
         poll(a, 5, 1000)
         assert lost.closed and len(net.socks) == 2
+    assert len(said) == 1 and "no answer" in said[0], said
+
+
+def reasons(link):
+    """A list that gets the texts of why the link breaks."""
+    said = []
+    broken = link.broken
+
+    def noted(why):
+        said.append(str(why))
+        broken(why)
+
+    link.broken = noted
+    return said
 
 
 def test_a_collector_that_never_reads():
@@ -229,12 +244,13 @@ def test_a_collector_that_never_reads():
     full = Sock(takes=3 * n + 10)
     with Network(full) as net:
         a = tcp(stall_s=10)
+        said = reasons(a.link)
         for i in range(6):
             put(a, i)
         poll(a, 9, 1000)
         assert not full.closed and a.stats()["sent"] == 3
         poll(a, 9, 1000)
-    assert full.closed
+    assert full.closed and len(said) == 1 and "takes nothing" in said[0], said
     assert serials(net.socks[1].stream) == ([3, 4, 5], b"")
     s = a.stats()
     assert s["sent"] == 6 and s["unconfirmed"] == 3 and s["dropped"] == 0

@@ -75,7 +75,7 @@ class TcpLink(UdpLink):
             self._connect(self._socket())
         if self._poll and not self._established():
             if self._over(self._begun, self._stall_ms):
-                raise OSError(errno.ETIMEDOUT)
+                raise OSError(errno.ETIMEDOUT, "no answer")
             return False
         return self._ready()
 
@@ -117,7 +117,7 @@ class TcpLink(UdpLink):
         self._poll = None
         self._wrap(self.sock)
         if self._read(self._in) == 0:
-            raise OSError(errno.ECONNRESET)
+            raise OSError(errno.ECONNRESET, "closed by the collector")
         return True
 
     def _ready(self):
@@ -181,7 +181,7 @@ class TcpLink(UdpLink):
         if self._halted is None:
             self._halted = self._ticks()
         elif self._over(self._halted, self._stall_ms):
-            raise OSError(errno.ETIMEDOUT)
+            raise OSError(errno.ETIMEDOUT, "takes nothing")
 
     def look(self):
         """While nothing is sent: has the collector gone, is it time for a keep-alive?

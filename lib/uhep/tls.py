@@ -58,7 +58,7 @@ class TlsLink(TcpLink):
             if not self._waiting():
                 self._begun = self._ticks()
             elif self._over(self._begun, self._stall_ms):
-                raise OSError(ETIMEDOUT)
+                raise OSError(ETIMEDOUT, "no TLS")
             return False
         self._stream = self._raw
         self.use(self.sock)
@@ -90,7 +90,7 @@ class TlsLink(TcpLink):
 
             return shaken(self.sock, self._pin)
         if self._read(self._in) == 0:  # does what can be done of the handshake
-            raise OSError(ECONNRESET)
+            raise OSError(ECONNRESET, "closed by the collector")
         if self._waiting() and self._raw(b"H", 0, 1):  # each packet's first octet
             self._ahead = 1
             return True
