@@ -13,19 +13,18 @@ def told(line):
 
 
 def _sound(stream):
-    yield "%s, %d sent, %d received, %d lost, %d concealed, jitter buffer %d ms%s" % (
+    rtcp = stream.rtcp
+    yield "%s, %d sent, %d received, %d lost, jitter buffer %d ms%s%s" % (
         stream.codec,
         stream.sender.sent - stream.sender.sent_before,
         stream.stats.total_received(),
         stream.stats.missing(),
-        stream.playout.concealed,
         stream.playout.depth * 20,
+        ", round trip %d ms" % rtcp.rtt_ms if rtcp and rtcp.rtt_ms >= 0 else "",
         ", muted" if stream.muted else "",
     )
-    rtcp = stream.rtcp
+    # These are not counted for each call.
+    text = "since the start: %d concealed" % stream.playout.concealed
     if rtcp:
-        yield "reports: %d sent, %d received%s" % (
-            rtcp.sent,
-            rtcp.received,
-            ", round trip %d ms" % rtcp.rtt_ms if rtcp.rtt_ms >= 0 else "",
-        )
+        text += ", reports: %d sent, %d received" % (rtcp.sent, rtcp.received)
+    yield text

@@ -6,11 +6,13 @@ import struct
 import console
 import lamps
 import rtpstat
+import told
 import unit
 import wav
 from doubles import Clock, raises
 from uhep.rtpstats import RtpStats
 from usip.net import token
+from usip.playout import Playout
 from usip.sender import Sender
 
 PATH = "/tmp/uhep-%s.wav" % token(8)
@@ -110,10 +112,13 @@ def test_octets_that_are_no_text_do_no_harm():
         assert typed(noise + b"call b\n") == ["that is not UTF-8", "calls <b>"], noise
 
 
-def test_the_header_of_a_bye_is_about_its_call():
+def test_header_of_a_bye_and_status_are_about_their_call():
     class Stream:
         codec = "PCMU"
         rtcp = None
+        muted = False
+        running = True
+        playout = Playout()
 
     class Socket:
         def sendto(self, data, peer):
@@ -127,7 +132,12 @@ def test_the_header_of_a_bye_is_about_its_call():
         stream.stats = RtpStats()
         for _ in range(sent):
             stream.sender.frame(None)
+        stream.playout.concealed += 2
         assert rtpstat.text(stream).startswith("CS=0;PS=%d;OS=%d;PR=0;" % (sent, sent * 160))
+        assert list(told._sound(stream)) == [
+            "PCMU, %d sent, 0 received, 0 lost, jitter buffer 40 ms" % sent,
+            "since the start: %d concealed" % stream.playout.concealed,
+        ]
 
 
 def test_a_lamp_blinks_and_its_level_is_the_boards():
