@@ -34,7 +34,10 @@ _NAMELESS = """
   }).map((node) => node.outerHTML)
 """
 _TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
+# What stands before a figure where the table shows no head.
+_BEFORE = """
+() => getComputedStyle(document.querySelector("td.n"), "::before").content.replaceAll('"', "")
+"""
 
 expect.set_options(timeout=30_000)
 
@@ -176,6 +179,8 @@ def test_every_page(store, browser, scheme, size):
             tab.locator("#live.on").wait_for()
             assert tab.evaluate(_TOO_WIDE) <= 0, path
             assert tab.evaluate(_NAMELESS) == []
+            if path == "agents":
+                assert tab.evaluate(_BEFORE) == ("packets" if size[0] < 640 else "none")
             picture(watched, f"{name}-{path.partition('?')[0] or 'calls'}")
         watched.errors.clear()  # the last one was a 404, as it should be
         tab.goto(page.url)
