@@ -1,5 +1,6 @@
 """The picture of a call: what is on it, where, and that no message can spoil it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -223,12 +224,13 @@ def test_hostile_text_is_only_text(store):
 # The verb.
 
 
-def show(tmp_path, *arguments):
+def show(tmp_path, *arguments, **environment):
     return subprocess.run(
         [UHEP, "show", "--db", str(tmp_path / "uhep.db"), *arguments],
         capture_output=True,
         text=True,
         timeout=60,
+        env=os.environ | environment,
     )
 
 
@@ -241,6 +243,8 @@ def test_show_lists_and_draws(tmp_path):
     row = r"INVITE +100 +200 +ended +4\.01 s +14 +desk-17, lobby +5f3a@192\.0\.2\.10"
     assert re.search(row, listed) and "5f99@h" in listed
     assert [line.rstrip() for line in show(tmp_path, "5f3").stdout.splitlines()] == drawn
+    plain = show(tmp_path, "5f3", PYTHONIOENCODING="ascii")
+    assert plain.stdout.startswith("100 ? 200   ended") and not plain.stderr
     several = show(tmp_path, "5f")
     assert several.returncode == 1 and "several calls begin with '5f'" in several.stderr
     nothing = show(tmp_path, "zz")

@@ -245,10 +245,18 @@ def test_what_micropython_can_not_be(tmp_path, monkeypatch):
 
 def test_without_the_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr("uhep_tools.sim.ROOT", tmp_path)
-    for arguments in (["sim", "phone"], ["sim", "phone", "--count", "2"], ["demo"]):
-        done = CliRunner().invoke(app, [*arguments, "--state", str(tmp_path)])
+    state = ["--state", str(tmp_path)]
+    for arguments in (
+        ["sim", "phone", *state],
+        ["sim", "phone", "--count", "2", *state],
+        ["demo", *state],
+        ["image", "--board", "WT32_ETH01", "--firmware", "no.bin"],
+        ["deploy"],
+    ):
+        done = CliRunner().invoke(app, arguments)
         assert done.exit_code == 1
-        assert f"{tmp_path} has no firmware" in done.output and "pip install -e" in done.output
+        said = done.output.replace("\n", "")
+        assert f"{tmp_path} has no firmware" in said and "pip install -e" in said
 
 
 def test_nobody_hears_it(tmp_path):
@@ -265,7 +273,7 @@ def test_nobody_hears_it(tmp_path):
         device.wait(TIMEOUT_S)
 
 
-def start(tmp_path, *arguments):
+def start(tmp_path, *arguments, **environment):
     sip, rtp = free_pairs(2)
     ports = ["--set", f"sip_port={sip}", "--set", f"rtp_port={rtp}"]
     return subprocess.Popen(
@@ -273,7 +281,8 @@ def start(tmp_path, *arguments):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        env=os.environ | environment,
     )
 
 
@@ -340,10 +349,12 @@ def test_one_that_ends_badly_ends_all(tmp_path):
 
 
 def test_output_has_the_name_in_front(tmp_path):
-    with start(tmp_path, "desk", "--set", "quit_after_ms=100") as sim:
-        output, errors = sim.communicate(timeout=TIMEOUT_S)
+    """Whatever is typed, and whatever the terminal can show."""
+    with start(tmp_path, "desk", PYTHONIOENCODING="ascii") as sim:
+        output, errors = sim.communicate("é\nquit\n", timeout=TIMEOUT_S)
     assert sim.returncode == 0, errors
     assert all(line.startswith("desk | ") for line in output.splitlines())
+    assert "desk | there is no \\xc3\\xa9; help lists what there is" in output
     counts = json.loads(output.splitlines()[-1].removeprefix("desk | "))
     assert counts["device"] == "desk"
 

@@ -4,6 +4,8 @@ A verb lives in uhep_tools/commands/ as a function `command`; its imports of hea
 libraries stay inside, so that `uhep --help` is quick.
 """
 
+import sys
+
 import typer
 
 from uhep_tools.commands import (
@@ -52,6 +54,8 @@ app.add_typer(secrets.app, name="secrets")
 
 
 def main() -> None:
+    if sys.stdout and sys.stdout.encoding.lower() not in ("utf-8", "utf8"):
+        sys.stdout.reconfigure(errors="replace")  # it may not have the lines of a picture
     app()
 
 

@@ -45,14 +45,13 @@ def find_micropython() -> str:
     )
 
 
-def find_firmware() -> Path:
-    """The checkout with the device's code. SimError."""
+def find_firmware() -> None:
+    """SimError where the device's code is not: this package was installed without its checkout."""
     if not (ROOT / "firmware" / "main.py").exists():
         raise SimError(
             f"{ROOT} has no firmware: devices need the checkout that uhep comes from; install it "
             "from there by `pip install -e /path/to/the/checkout`"
         )
-    return ROOT
 
 
 def heap_option(heap: str) -> str:

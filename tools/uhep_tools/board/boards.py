@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from uhep_tools.sim import ROOT
+from uhep_tools.sim import ROOT, SimError, find_firmware
 
 FOLDER = ROOT / "boards"
 # Pins of a network: what for -> whether the chip drives it.
@@ -61,7 +61,10 @@ def load(which: str) -> dict[str, Any]:
         path = Path(which)
         path = path / "board.json" if path.is_dir() else path
     try:
+        find_firmware()
         board = json.loads(path.read_text())
+    except SimError as error:
+        raise BoardError(str(error)) from None
     except FileNotFoundError:
         raise BoardError(f"there is no board {which!r}; there are: {', '.join(names())}") from None
     except ValueError as error:

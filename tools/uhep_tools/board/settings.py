@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from uhep_tools.sim import ROOT, SimError, find_micropython
+from uhep_tools.sim import ROOT, SimError, find_firmware, find_micropython
 
 # Settings that are secrets -> their name in the device's NVS, where alone they belong.
 SECRETS = {
@@ -64,6 +64,7 @@ def judge(device: dict[str, Any], hep: dict[str, Any]) -> None:
     """Have the device's own code check both files. Raises SettingsError with what it says."""
     try:
         interpreter = find_micropython()
+        find_firmware()
     except SimError as error:
         raise SettingsError(str(error)) from None
     with TemporaryDirectory() as folder:

@@ -159,6 +159,7 @@ def _pass_on(devices) -> None:
     from uhep_tools.sim import SimError
 
     named = {device.name: device for device in devices}
+    sys.stdin.reconfigure(errors="backslashreplace")
 
     def read() -> None:
         for line in sys.stdin:
