@@ -14,7 +14,7 @@ from sipmake import ALICE, BOB, CALL, CALL_ID, captured, packet, sip
 from uhep_tools.hep import HepError, decode
 from uhep_tools.live import status_of
 from uhep_tools.server import ListenError, Server
-from uhep_tools.web import colours, health
+from uhep_tools.web import colours, health, pages
 from uhep_tools.web.serving import Page, PageError
 
 CALL_TEXT = CALL_ID.decode()
@@ -60,6 +60,30 @@ def test_retransmission_and_gap_are_marked(store, page):
     text = get(page, URL)[2]
     assert text.count('class="rung r2 again"') == 1 and "↻ 200 OK" in visible(text)
     assert "+1.80 s" in visible(text) and "1.80 s of silence" in text
+
+
+def test_end_and_sound_of_a_long_call(store, page, monkeypatch):
+    """An hour of RTCP is more than what is drawn; the call is shown to its end all the same."""
+    monkeypatch.setattr(pages, "_MESSAGES", 20)
+    monkeypatch.setattr(pages, "_PACKETS", 60)
+    lost = b'{"report_blocks":[{"fraction_lost":%d}]}'
+    rtcp = [
+        packet(lost % n, kind=5, cid=CALL_ID, after_us=2_000_000 + n * 1000) for n in range(80)
+    ]
+    fill(store, [*captured(), *rtcp[:40]])
+    text = get(page, URL)[2]
+    assert text.count('<circle class="seen"') == 14 and "RTCP:" not in text
+    assert '<td class="n">40</td></tr>' in text
+    assert "only its SIP is drawn" in text and "Of its beginning" not in text
+    fill(store, rtcp[40:])
+    text = get(page, URL)[2]
+    assert "200 OK  2 BYE" in visible(text) and '<td class="n">46</td></tr>' in text
+    assert "Of its beginning and its end only" in text
+    info = [("A", 6000 + n, sip(b"INFO sip:h SIP/2.0", b"%d INFO" % n)) for n in range(9)]
+    fill(store, captured(info))
+    text = visible(get(page, URL)[2])
+    assert all(word in text for word in ("INVITE  1", "INFO  4", "INFO  8"))
+    assert "INFO  3" not in text and "BYE" not in text
 
 
 def test_only_part(store, page):

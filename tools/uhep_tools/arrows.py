@@ -49,6 +49,15 @@ def scene(messages: list[Message]) -> Scene:
     return Scene(arrows, list(dict.fromkeys(ends)), _seats(spoken))
 
 
+def fewer(messages: list[Message], most: int) -> list[Message]:
+    """At most so many to draw: without what is no SIP, and then without the middle."""
+    if len(messages) > most:
+        messages = [message for message in messages if message.type == SIP]
+    if len(messages) > most:
+        messages = messages[: most // 2] + messages[-(most // 2) :]
+    return messages
+
+
 @dataclass
 class _Alike:
     """Equal messages. unseen: agent -> those of arrows[:known[agent]] that it has not captured."""

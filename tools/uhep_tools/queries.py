@@ -126,19 +126,29 @@ class Queries:
         )
         return [call for (call,) in self._query(sql, beginning, limit)]
 
-    def messages(self, call: str, limit: int = -1) -> list[Message]:
-        """All packets of a call in the order of their stamps; at most limit of them.
+    def messages(self, call: str, limit: int = -1, last: bool = False) -> list[Message]:
+        """All packets of a call in the order of their stamps; at most the first limit of them.
 
         Also those that a correlation id ties to it: RTCP of an agent that does not correlate by
         Call-ID, the other leg of a back-to-back agent, the PUBLISH of a report about it.
+        last: at most the last limit of them.
         """
+        order = "DESC" if last else "ASC"
         sql = (
             f"SELECT {PACKETS.columns} FROM packets WHERE call = ?1"
             " OR call IN (SELECT cid FROM packets WHERE call = ?1 AND cid IS NOT NULL)"
             " OR cid IN (SELECT cid FROM packets WHERE call = ?1 AND cid IS NOT NULL) OR cid = ?1"
-            " ORDER BY stamp_us, id LIMIT ?2"
+            f" ORDER BY stamp_us {order}, id {order} LIMIT ?2"
         )
-        return [Message(*row) for row in self._query(sql, call, limit)]
+        found = [Message(*row) for row in self._query(sql, call, limit)]
+        return found[::-1] if last else found
+
+    def ends(self, call: str, most: int) -> list[Message]:
+        """The same; of more than most the first and the last half of so many."""
+        found = self.messages(call, most + 1)
+        if len(found) <= most:
+            return found
+        return found[: most // 2] + self.messages(call, most // 2, last=True)
 
     def message(self, number: int) -> Message | None:
         """The packet with this id."""
