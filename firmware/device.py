@@ -9,13 +9,7 @@ _PERSONALITY = "phone"
 
 # What every device has; a personality adds its own (keys/). Key: (default, allowed).
 _KEYS = dict(_board.KEYS)
-_KEYS.update(
-    {
-        "name": ("", None),
-        "address": ("127.0.0.1", None),
-        "quit_after_ms": (0, (0, 86400000)),
-    }
-)
+_KEYS["quit_after_ms"] = (0, (0, 86400000))
 
 
 def load(path):
@@ -54,6 +48,8 @@ def _together(settings):
     # What fits by itself, but not together.
     if settings["gateway"] and settings["address"] == "127.0.0.1":
         raise ValueError("gateway is given, so address must be too")
+    if settings["update_url"] and not settings["update_key"]:
+        raise ValueError("update_url is given, so update_key must be too")
     if "server_port" in settings and settings["server_port"] == settings["sip_port"]:
         raise ValueError("server_port is sip_port, but must be another")
     if settings.get("sip_proxy") and not settings["sip_server"]:

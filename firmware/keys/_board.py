@@ -1,4 +1,14 @@
-"""What every device has, whatever it does: its network, its time, its updates."""
+"""What every device has, whatever it does: its name, its network, its time, its updates."""
+
+
+def _name(value):
+    if isinstance(value, str) and all([c < "\x7f" and _of_user(c) for c in value]):
+        return None
+    return "a string of letters, digits and -_.!~*'()%&=+$,;?/ (the user of a SIP address)"
+
+
+def _of_user(c):
+    return c.isalpha() or c.isdigit() or c in "-_.!~*'()%&=+$,;?/"  # RFC 3261 25.1
 
 
 def _seconds(value):
@@ -33,7 +43,18 @@ def _ip(value):
     return "empty or an IPv4 address"
 
 
+def _address(value):
+    if isinstance(value, str) and ":" in value:
+        if all([c in "0123456789abcdefABCDEF:." for c in value.partition("%")[0]]):
+            return None
+    elif value and not _ip(value):
+        return None
+    return "an IP address"
+
+
 KEYS = {
+    "name": ("", _name),
+    "address": ("127.0.0.1", _address),
     "wifi_ssid": ("", None),
     "netmask": ("255.255.255.0", _ip),
     "gateway": ("", _ip),

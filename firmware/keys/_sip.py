@@ -12,10 +12,25 @@ def _dns(value):
     return None if value == "" else "empty, an IPv4 address, or one with :port"
 
 
+def _domain(value):
+    if not isinstance(value, str):
+        return "a string"
+    host, colon, port = value.rpartition(":")
+    if not colon or value[-1] == "]":
+        host, port = value, "5060"
+    more = ".-_"
+    if host[:1] + host[-1:] == "[]":
+        host, more = host[1:-1], ":."
+    if port.isdigit() and 0 < int(port) < 65536:
+        if all([c < "\x7f" and (c.isalpha() or c.isdigit() or c in more) for c in host]):
+            return None
+    return "empty or a domain, as example.org or 192.0.2.9:5060"
+
+
 KEYS = {
     "sip_port": (5060, (1, 65535)),
     "rtp_port": (4000, (1, 65534)),
-    "sip_server": ("", None),
+    "sip_server": ("", _domain),
     "sip_password": ("", None),
     "sip_auth_user": ("", None),
     "sip_proxy": ("", None),

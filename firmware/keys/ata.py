@@ -1,6 +1,6 @@
 """The ATA."""
 
-from keys import _sip
+from keys import _board, _sip
 
 
 def _plan(value):
@@ -41,7 +41,7 @@ KEYS.update(_sip.PLAN)
 KEYS.update(
     {
         "answer_after_ms": (0, (0, 86400000)),
-        "user2": ("", None),
+        "user2": _board.KEYS["name"],
         "sip_password2": ("", None),
         "sip_auth_user2": ("", None),
         "calls": (2, (1, 2)),

@@ -32,6 +32,12 @@ def test_a_file_says_what_differs():
     settings = loaded('{"name": "desk-17", "talk_ms": 0, "sip_port": 65535}')
     assert settings["name"] == "desk-17" and settings["sip_port"] == 65535
     assert settings["rtp_port"] == 4000
+    for address in ("192.0.2.53", "::1", "2001:db8::192.0.2.1", "fe80::1%eth0"):
+        assert loaded('{"address": "%s"}' % address)["address"] == address
+    for server in ("", "pbx", "pbx.example.org.", "192.0.2.9:5060", "[2001:db8::1]", "[::1]:5070"):
+        assert loaded('{"sip_server": "%s"}' % server)["sip_server"] == server
+    for name in ("100", "+49-30-1234567", "a.b_c~d", "%20", ""):
+        assert loaded('{"name": "%s"}' % name)["name"] == (name or "phone")
     for address in ("192.0.2.53", "192.0.2.53:5353", ""):
         assert loaded('{"sip_dns": "%s"}' % address)["sip_dns"] == address
 
@@ -45,9 +51,25 @@ def test_what_is_wrong_is_named():
         ('{"talk_ms": null}', "talk_ms is None, but must be a whole number"),
         ('{"talk": 1}', "unknown key talk; a phone knows: address, "),
         ('{"name": 1}', "name is 1, but must be a string"),
+        ('{"name": "a b"}', "name is 'a b', but must be a string of letters, digits and -_.!~"),
+        ('{"name": "a@b"}', "name is 'a@b', but must be"),
+        ('{"name": "a\\r\\nX: y"}', "name is 'a\\r\\nX: y', but must be"),
+        ('{"name": "Zo\\u00eb"}', "but must be a string of letters"),
+        ('{"personality": "ata", "user2": "<x>"}', "user2 is '<x>', but must be a string of"),
+        ('{"address": "desk-17"}', "address is 'desk-17', but must be an IP address"),
+        ('{"address": "h:1"}', "address is 'h:1', but must be an IP address"),
+        ('{"address": ""}', "address is '', but must be an IP address"),
+        ('{"address": 4}', "address is 4, but must be an IP address"),
         ('{"sip_transport": "tls"}', "sip_transport is 'tls', but must be one of: udp, tcp"),
         ('{"sip_dns": "dns.test"}', "sip_dns is 'dns.test', but must be empty, an IPv4 address"),
         ('{"sip_dns": "1.2.3.4:0"}', "sip_dns is '1.2.3.4:0', but must be empty"),
+        ('{"sip_server": "sip:pbx.example.org"}', "but must be empty or a domain, as example.org"),
+        ('{"sip_server": "pbx.example.org;transport=tcp"}', "but must be empty or a domain"),
+        ('{"sip_server": "x y"}', "sip_server is 'x y', but must be empty or a domain"),
+        ('{"sip_server": "desk@pbx"}', "sip_server is 'desk@pbx', but must be empty or"),
+        ('{"sip_server": "pbx:65536"}', "sip_server is 'pbx:65536', but must be empty or"),
+        ('{"sip_server": "2001:db8::1"}', "but must be empty or a domain"),
+        ('{"sip_server": 1}', "sip_server is 1, but must be a string"),
         ('{"sip_dns": 5}', "sip_dns is 5, but must be empty"),
         ('{"gateway": "192.0.2.1"}', "gateway is given, so address must be too"),
         ('{"sip_proxy": "192.0.2.1"}', "sip_proxy is given, so sip_server must be too"),
@@ -55,6 +77,7 @@ def test_what_is_wrong_is_named():
             '{"personality": "probe", "server": "192.0.2.5:5060", "server_port": 5060}',
             "server_port is sip_port, but must be another",
         ),
+        ('{"update_url": "http://h/"}', "update_url is given, so update_key must be too"),
         ('{"update_url": 1}', "update_url must be empty or a URL as http://host:port/path"),
         ('{"personality": 1}', "personality is 1, but must be one that"),
         ('{"personality": "_sip"}', "personality is '_sip', but must be"),
