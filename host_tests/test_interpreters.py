@@ -9,6 +9,7 @@ as on an ESP32.
 import functools
 import os
 import subprocess
+import sys
 
 import pytest
 from conftest import NPM, ROOT
@@ -87,6 +88,18 @@ def test_no_memory_for_machine_code(micropython, module, fast, plain):
         f"import {module}\nprint({plain!r} in sys.modules)"
     )
     assert _output([micropython, "-c", code]) == "True\n"
+
+
+@pytest.mark.parametrize("more", ["", "native = viper = const\n"])
+def test_a_stand_in_for_the_module_micropython(tmp_path, more):
+    """Who tests a device's code under CPython has one of his own: the bytecode does."""
+    (tmp_path / "micropython.py").write_text("const = lambda x: x\n" + more)
+    code = (
+        f"import sys\nsys.path[:0] = [{str(tmp_path)!r}, {str(ROOT / 'lib')!r}]\n"
+        "import micropython, uhep.filter, uhep.redact, uhep.stream\n"
+        "print(sorted(n for n in sys.modules if n in ('uhep._plain', 'uhep.lines')))"
+    )
+    assert _output([sys.executable, "-c", code]) == "['uhep._plain', 'uhep.lines']\n"
 
 
 @pytest.mark.soak

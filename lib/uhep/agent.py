@@ -10,7 +10,7 @@ from uhep.port import const, ticks_diff, ticks_ms, ticks_us
 # native emitter, .mpy for another chip, no memory for it).
 try:
     from uhep._native import begins, capture, poll, slide
-except (ImportError, SyntaxError, ValueError, NameError, MemoryError):
+except Exception:
     from uhep._plain import begins, capture, poll, slide
 
 # As uhep has them.

@@ -8,7 +8,7 @@ from uhep.port import const, ticks_diff, ticks_ms
 
 try:
     from uhep._hash import number
-except (ImportError, SyntaxError, ValueError, NameError, MemoryError):
+except Exception:
     from uhep.rollsum import number
 
 _FOUND = const(10)

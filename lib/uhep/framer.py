@@ -7,7 +7,7 @@ from uhep.port import ticks_diff, ticks_ms
 
 try:
     from uhep._lines import content_length
-except (ImportError, SyntaxError, ValueError, NameError, MemoryError):
+except Exception:
     from uhep.lines import content_length
 
 

@@ -8,7 +8,7 @@ from uhep.port import const
 
 try:
     from uhep._secrets import redact
-except (ImportError, SyntaxError, ValueError, NameError, MemoryError):
+except Exception:
     from uhep.secrets import redact
 
 _TYPE = const(62)  # of the payload, in a record
