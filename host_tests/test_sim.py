@@ -163,6 +163,14 @@ def test_a_wrong_device_json_is_named(tmp_path, settings, said):
     assert [line for line in device.lines if line.startswith("device.json: " + said)]
 
 
+def test_a_second_run_has_no_counts_of_the_first(tmp_path):
+    with alone(tmp_path) as device:
+        assert device.wait(TIMEOUT_S)["device"] == "solo"
+        (tmp_path / "device.json").write_text('{"tone": 1}')
+        with device, pytest.raises(SimError, match="no counts: .*unknown key tone"):
+            device.wait(TIMEOUT_S)
+
+
 def test_settings_stay_for_the_next_run(tmp_path):
     (tmp_path / "device.json").write_text('{"talk_ms": 700, "tone_hz": 800}')
     device = Device("solo", tmp_path, device={"talk_ms": 900}, defaults={"tone_hz": 1, "call": ""})

@@ -113,7 +113,8 @@ class Device:
         self.kill()
 
     def start(self) -> None:
-        """Write the settings and boot. Raises SimError."""
+        """Write the settings and boot; again, once it has ended. Raises SimError."""
+        self.counts = self._unheard = None
         command = [find_micropython(), "-X", heap_option(self._heap), "-c", _BOOT]
         find_firmware()
         try:
