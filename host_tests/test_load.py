@@ -98,6 +98,17 @@ def test_a_run_of_less_than_a_packet(store):
     assert status == 0 and "1 packet of 1 call offered" in output
 
 
+def test_two_runs_make_two_sets_of_calls(store, monkeypatch):
+    monkeypatch.setattr("uhep_tools.commands.load.BEHIND_S", 60)  # a busy machine
+    with in_thread(Server(store, port=0)) as server:
+        args = (f"127.0.0.1:{server.port}", "--rate", 1000, "--seconds", 0.1, "--db", store.path)
+        assert run(*args)[0] == 0
+        first = {call.call: call.messages for call in store.calls(-1)}
+        assert run(*args)[0] == 0
+    both = {call.call: call.messages for call in store.calls(-1)}
+    assert first.items() < both.items()
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

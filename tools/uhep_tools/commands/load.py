@@ -18,7 +18,10 @@ def command(
     key: Annotated[
         str | None, typer.Option(envvar="UHEP_KEY", help="Authentication key of every packet.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same calls.")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="The same seed makes the same calls; without, each run makes others."),
+    ] = None,
     db: Annotated[
         Path | None,
         typer.Option(help="Database of the `uhep serve` that is sent to: look each packet up."),

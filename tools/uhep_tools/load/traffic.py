@@ -44,10 +44,10 @@ class Sent:
 class Traffic:
     """A fleet of phones, and their calls one after another.
 
-    phones: how many. key: the authentication key in every packet.
+    phones: how many. key: the authentication key in every packet. seed: None for any.
     """
 
-    def __init__(self, phones: int = 50, key: bytes | None = None, seed: int = 1):
+    def __init__(self, phones: int = 50, key: bytes | None = None, seed: int | None = 1):
         self._random = random.Random(seed)
         self._number = 0
         self._run = f"{self._random.getrandbits(32):08x}"
