@@ -55,6 +55,13 @@ def test_list_and_ladder(store, page):
     assert text.count('class="seen"') == 14  # seven messages, each seen at both ends
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
+def test_the_address_that_devices_are_told_is_one(store, host):
+    where = status_of(Server(store, host, 9060)).where()
+    assert where.endswith(":9060") and not where.startswith(("0.0.0.0", "[::]", ":"))
+    assert (where == "127.0.0.1:9060") or host != "127.0.0.1"
+
+
 def test_retransmission_and_gap_are_marked(store, page):
     fill(store, captured([*CALL[:4], ("B", 2312, CALL[3][2]), *CALL[4:]]))
     text = get(page, URL)[2]

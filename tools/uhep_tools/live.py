@@ -11,6 +11,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from uhep_tools.server import Server
+from uhep_tools.sockets import reached_at
 from uhep_tools.text import count, date, endpoint, printable, span
 from uhep_tools.views import calls_table, reject_line, status_line
 from uhep_tools.web.view import Serving
@@ -45,7 +46,7 @@ class Screen:
 
     def _draw(self) -> RenderableType:
         server, store, console = self._server, self._server.store, self._console
-        where = endpoint(server.host, server.port)
+        where = _target(server)
         up = span(int((time.monotonic() - self._started) * 1_000_000))
         head = Text.assemble(
             ("uhep serve", "bold"), f"   {_ports(server)}   {store.path}   {up}   Ctrl-C ends"
@@ -153,6 +154,11 @@ def _ports(server: Server) -> str:
     return where if server.tls_port is None else f"{where}, {server.tls_port} TLS"
 
 
+def _target(server: Server) -> str:
+    """What a device's capture_address should be."""
+    return endpoint(reached_at(server.host), server.port)
+
+
 def counters(server: Server) -> str:
     """What came and what became of it, in one line."""
     seen, store = server.counters, server.store
@@ -178,7 +184,7 @@ def status_of(server: Server) -> Serving:
             "faults": len(trouble(server)),
         }
 
-    return Serving(now, lambda: trouble(server), lambda: endpoint(server.host, server.port))
+    return Serving(now, lambda: trouble(server), lambda: _target(server))
 
 
 def _reasons(numbers: Counter[str]) -> str:

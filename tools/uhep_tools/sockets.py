@@ -43,6 +43,18 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         raise ListenError(_explain(error, host, port)) from None
 
 
+def reached_at(host: str) -> str:
+    """Where devices reach what listens on host: for all addresses, the one of the way out."""
+    if host not in ("0.0.0.0", "::"):
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # of UDP: nothing is sent
+        except OSError:
+            return socket.gethostname()
+        return probe.getsockname()[0]
+
+
 def sender(address: tuple) -> str:
     """The peer of a socket as text; one of IPv4 as such, also on a socket for both families."""
     return endpoint(address[0].removeprefix("::ffff:"), address[1])

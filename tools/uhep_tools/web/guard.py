@@ -20,7 +20,6 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_ANY = ("0.0.0.0", "::", "")
 
 
 def is_local(host: str) -> bool:
