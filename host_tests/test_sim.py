@@ -17,10 +17,12 @@ from uhep_tools.cli import app
 from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import (
+    HEAP,
     ROOT,
     Device,
     SimError,
     find_micropython,
+    heap_for,
     heap_option,
 )
 from uhep_tools.store import Store
@@ -107,7 +109,7 @@ def test_a_registered_phone_keeps_its_way_open_and_takes_numbers_as_people_write
         server.settimeout(TIMEOUT_S)
         at = f"127.0.0.1:{server.getsockname()[1]}"
         keys = {"sip_server": at, "sip_keep_alive_s": 1, "quit_after_ms": 0}
-        with alone(tmp_path, heap="128K", **keys) as device:
+        with alone(tmp_path, **keys) as device:
             register, phone = server.recvfrom(4096)
             head, _, rest = register.partition(b"\r\n")
             assert head.startswith(b"REGISTER ")
@@ -210,6 +212,15 @@ def test_too_small_a_heap_is_an_error(tmp_path):
         pytest.raises(SimError, match="MemoryError.* wants more than a heap of 20K"),
     ):
         tiny.wait(TIMEOUT_S)
+
+
+def test_heap_by_settings(tmp_path):
+    (tmp_path / "device.json").write_text('{"sip_server": "127.0.0.1"}')  # of an earlier run
+    with alone(tmp_path, heap=None, sip_dns="") as device:
+        device.wait(TIMEOUT_S)
+        assert "heapsize=128wK" in device._process.args
+    assert heap_for({"personality": "ata", "sip_server": "a"}) == "160K"
+    assert heap_for({"personality": "phone", "sip_server": ""}) == heap_for({}) == HEAP
 
 
 def test_heap_option():

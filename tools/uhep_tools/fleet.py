@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uhep_tools.ports import free_pairs
-from uhep_tools.sim import HEAP, Device, SimError
+from uhep_tools.sim import Device, SimError
 from uhep_tools.text import count
 
 _FIRST_NODE = 5001
@@ -55,7 +55,7 @@ class Fleet:
         *,
         device: dict[str, Any] | None = None,
         hep: dict[str, Any] | None = None,
-        heap: str = HEAP,
+        heap: str | None = None,
         echo: Callable[[str, str], None] = lambda name, line: None,
         limit_s: float = 120.0,
     ):

@@ -22,6 +22,7 @@ from uhep_tools.emulated import code
 ROOT = Path(__file__).resolve().parents[2]
 HEAP = "96K"
 HEAPS = {"ata": "160K"}  # of those that take more: two lines with two calls each
+_REGISTERS = "128K"  # of a phone that has a server
 PERSONALITIES = sorted(p.stem for p in ROOT.glob("firmware/keys/[a-z]*.py"))
 _BOOT = "import boot\nimport main"  # what a board does by itself
 _KILL_S = 5.0
@@ -54,6 +55,12 @@ def find_firmware() -> None:
         )
 
 
+def heap_for(device: dict[str, Any]) -> str:
+    """The heap that a device takes by the settings in its device.json."""
+    registers = device.get("sip_server") not in (None, "")
+    return HEAPS.get(device.get("personality"), _REGISTERS if registers else HEAP)
+
+
 def heap_option(heap: str) -> str:
     """The -X option for a board's heap, as "96K". SimError if that is no size.
 
@@ -72,7 +79,7 @@ class Device:
     The state folder is to the device what `/` is on a board: device.json and hep.json are
     there, and stay there for the next run. `device` and `hep` are settings that are written
     into these files over what they say already, `defaults` are of device.json where it says
-    nothing. heap: that of the board; of its personality if it is not given. Each line of output
+    nothing. heap: that of the board; by its settings if it is not given. Each line of output
     goes to `lines` and, as it comes, to `echo` (called from a thread of its own; what it raises
     ends the device, and wait() raises it). As a context manager it starts the device and kills it
     at the end, if it still runs; it ends with this process, however that ends. Raises SimError
@@ -99,7 +106,7 @@ class Device:
         self._device = {"name": name, **(device or {})}
         self._defaults = defaults or {}
         self._hep = hep
-        self._heap = heap or HEAPS.get(self._device.get("personality"), HEAP)
+        self._heap = heap
         self._echo = echo
         self._process: Bound | None = None
         self._reader: threading.Thread | None = None
@@ -115,16 +122,18 @@ class Device:
     def start(self) -> None:
         """Write the settings and boot; again, once it has ended. Raises SimError."""
         self.counts = self._unheard = None
-        command = [find_micropython(), "-X", heap_option(self._heap), "-c", _BOOT]
+        micropython = find_micropython()
         find_firmware()
         try:
             self.state.mkdir(parents=True, exist_ok=True)
-            _write(self.state / "device.json", self._device, self._defaults)
+            settings = _write(self.state / "device.json", self._device, self._defaults)
             if self._hep is not None:
                 _write(self.state / "hep.json", self._hep, {})
             environment = {**os.environ, "MICROPYPATH": self._path()}
         except OSError as error:
             raise SimError(f"{error.filename} can not be used: {error.strerror}") from None
+        self._heap = self._heap or heap_for(settings)
+        command = [micropython, "-X", heap_option(self._heap), "-c", _BOOT]
         try:
             self._process = Bound(
                 command,
@@ -219,7 +228,7 @@ class Device:
             self._process.stdin.close()
 
 
-def _write(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> None:
+def _write(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     try:
         before = json.loads(path.read_text())
     except FileNotFoundError:
@@ -228,7 +237,9 @@ def _write(path: Path, settings: dict[str, Any], defaults: dict[str, Any]) -> No
         raise SimError(f"{path} is not JSON: {error}") from None
     if not isinstance(before, dict):
         raise SimError(f'{path} should be a JSON object, like {{"name": "desk-17"}}')
-    path.write_text(json.dumps(defaults | before | settings, indent=2) + "\n")
+    written = defaults | before | settings
+    path.write_text(json.dumps(written, indent=2) + "\n")
+    return written
 
 
 def _counts(line: str) -> dict[str, Any] | None:

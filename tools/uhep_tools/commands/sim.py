@@ -37,7 +37,10 @@ def command(
         ),
     ] = None,
     heap: Annotated[
-        str | None, typer.Option(help="Heap of the board; 96K if not said, and 160K of an ATA.")
+        str | None,
+        typer.Option(
+            help="Heap of the board: 96K, or 128K of a phone with a server, or 160K of an ATA."
+        ),
     ] = None,
     state: Annotated[
         Path, typer.Option(help="Folder with a folder for each device, kept for the next run.")
@@ -63,7 +66,7 @@ def command(
 
     from uhep_tools.commands.output import unwritable
     from uhep_tools.fleet import wait_all
-    from uhep_tools.sim import HEAP, PERSONALITIES, Device, SimError, find_firmware
+    from uhep_tools.sim import PERSONALITIES, Device, SimError, find_firmware
 
     try:
         find_firmware()
@@ -74,7 +77,7 @@ def command(
     if size is not None:
         if names or personality != "phone":
             _stop("--count is for phones, and names them itself: uhep sim phone --count 50")
-        _fleet(size, settings or [], heap or HEAP, state)
+        _fleet(size, settings or [], heap, state)
         return
     names = names or [personality]
     if len(set(names)) < len(names):
@@ -111,7 +114,7 @@ def command(
             device.kill()
 
 
-def _fleet(size: int, settings: list[str], heap: str, state: Path) -> None:
+def _fleet(size: int, settings: list[str], heap: str | None, state: Path) -> None:
     """Run it to its end, and tell what came of it."""
     import signal
 
