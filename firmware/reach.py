@@ -5,7 +5,10 @@ Loaded by lines that want it.
 
 import time
 
+from micropython import const
 from usip import net
+
+_PENDING = const(8)
 
 
 class Names:
@@ -30,15 +33,28 @@ class Names:
 
 def over_tcp(line, address):
     """Has a Line speak TCP as well as UDP, on its SIP port. OSError if that is taken."""
+    import ownport
     from usip.tcp import Tcp
 
     agent, port = line.agent, line.sip_port
+    begun = {}  # where a connection leads to: where it begins
+
+    def opened(host, to):
+        try:
+            sock, here = ownport.connect(host, to, address)
+        except OSError:  # not from our address, but perhaps from another
+            return net.tcp(host, to)
+        if len(begun) > _PENDING:  # those came to nothing
+            begun.clear()
+        begun[host, to] = here
+        return sock
 
     def tapped(sock, remote):
+        here = begun.pop(remote, (address, port))
         if not agent or not agent.enabled:
             return sock
         from uhep.stream import tap
 
-        return tap(sock, agent, (address, port), remote, headers=2048)
+        return tap(sock, agent, here, remote, headers=2048)
 
-    line.transport.tcp = Tcp(time, net.listen(address, port), wrap=tapped)
+    line.transport.tcp = Tcp(time, net.listen(address, port), opened, tapped)

@@ -5,10 +5,9 @@ are captured.
 """
 
 import errno
-import os
-import socket
 import time
 
+import ownport
 from micropython import const
 from uhep import IN, OUT, TCP
 from uhep.framer import Framer
@@ -19,10 +18,6 @@ _WAITING = const(16384)  # octets that a peer may leave unread before it is give
 _CONNECT_MS = const(10000)
 _MUTE_MS = const(10000)  # a connection that has brought no message by then is none of SIP
 _LOOK_MS = const(1000)
-_PORTS = const(8)  # tries
-
-# What connect says when it has begun: the name differs by port, and lwIP has two of them.
-_BEGUN = (errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN, 118, 119)
 
 
 class Streams:
@@ -107,15 +102,7 @@ class Streams:
             return None
         sock = None
         try:
-            where = socket.getaddrinfo(hop[2], hop[3], 0, socket.SOCK_STREAM)[0]
-            sock = socket.socket(where[0], where[1])
-            here = _bind(sock, self.address)
-            sock.setblocking(False)
-            try:
-                sock.connect(where[-1])
-            except OSError as error:
-                if error.args[0] not in _BEGUN:
-                    raise
+            sock, here = ownport.connect(hop[2], hop[3], self.address)
             one = self._add(sock, here, hop, False)
         except (OSError, MemoryError):
             if sock:
@@ -227,18 +214,3 @@ class Connection:
         if self._flow:
             self._streams.agent.capture(self._flow, IN, buf, n)
         self._streams.user.on_message(bytes(buf[:n]), self.hop)
-
-
-def _bind(sock, host):
-    """Binds to a port of our own choice, since no port of MicroPython tells one; (host, port)."""
-    for _ in range(_PORTS):
-        drawn = os.urandom(2)
-        port = 0xC000 | drawn[0] << 8 & 0x3F00 | drawn[1]
-        try:
-            sock.bind(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0][-1])
-        except OSError as error:
-            if error.args[0] != errno.EADDRINUSE:
-                raise
-        else:
-            return host, port
-    raise OSError(errno.EADDRINUSE)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 from uhep_tools.cli import app
+from uhep_tools.matching import message
 from uhep_tools.ports import free_pairs
 from uhep_tools.server import Server, in_thread
 from uhep_tools.sim import (
@@ -122,6 +123,16 @@ def test_a_registered_phone_keeps_its_way_open_and_takes_numbers_as_people_write
             device.type("quit")
             device.wait(TIMEOUT_S)
     assert "sip:a b@127.0.0.1 is no number and no address" in device.lines
+
+
+def test_a_connection_is_captured_with_the_port_that_it_comes_from(hep_server, hep_device):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(TIMEOUT_S)
+        uri = f"sip:x@127.0.0.1:{server.getsockname()[1]};transport=tcp"
+        hep_device("alice", heap="192K", sip_transport="tcp", call=uri, call_after_ms=0)
+        peer, (_, port) = server.accept()
+        with peer:
+            assert hep_server.wait(message("INVITE"))[0].source == f"127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(
