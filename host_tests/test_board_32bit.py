@@ -58,7 +58,7 @@ def board(script, *args):
         if not Path(path).stem.startswith("test_") or Path(path).stem in keep
     }
     told = f"import sys\nsys.argv[:] = {[script, *args]!r}\nimport {name}\n"
-    return rp2040.run(told, files, seconds=900)
+    return rp2040.run(told, files)
 
 
 def test_machine_code(cases):

@@ -42,7 +42,7 @@ def absent() -> str | None:
     return "the emulator of a board, its firmware, or node for it, is not here: `make peers`"
 
 
-def run(script: str, files: dict[str, bytes], seconds: float = 300) -> str:
+def run(script: str, files: dict[str, bytes], seconds: float = 900) -> str:
     """What a script prints on the board, whose flash has `files` as well: path -> content.
 
     Modules are found in lib/ and device/. Raises BoardError after so many seconds,
