@@ -381,7 +381,8 @@ def test_token(store):
 def test_elsewhere_needs_a_token(store):
     with pytest.raises(PageError, match="--token WORD.*--page 127.0.0.1.*--no-page"):
         Page(store.path, status_of(Server(store, port=0)), "0.0.0.0", 0)
-    Page(store.path, status_of(Server(store, port=0)), "0.0.0.0", 0, "word")
+    page = Page(store.path, status_of(Server(store, port=0)), "0.0.0.0", 0, "word")
+    assert "0.0.0.0" not in page.url
 
 
 def test_taken_port(store):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import uvicorn
 
-from uhep_tools.sockets import listen_tcp
+from uhep_tools.sockets import listen_tcp, reached_at
 from uhep_tools.text import endpoint
 from uhep_tools.web.app import make_app
 from uhep_tools.web.guard import is_local
@@ -65,7 +65,7 @@ class Page:
 
     @property
     def url(self) -> str:
-        return f"http://{endpoint(self.host, self.port)}/"
+        return f"http://{endpoint(reached_at(self.host), self.port)}/"
 
     async def __aenter__(self) -> "Page":
         await self.start()
