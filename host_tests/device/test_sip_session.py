@@ -279,6 +279,19 @@ def test_blind_transfer():
     assert trio.carol.states[-1] == "ended" and trio.bob.agent.calls == []
 
 
+def test_transfer_of_a_call_that_has_been_transferred():
+    """The NOTIFY that says so is lost, and the peer tries again: its line is another's now."""
+    trio = Trio()
+    trio.network.lose = lambda data: start(data) == "NOTIFY"
+    trio.first.transfer(trio.carol.uri)
+    trio.run(500)
+    assert trio.carol.states == ["ringing", "answered", "talking"]
+    trio.first.transfer(trio.carol.uri)
+    trio.run(500)
+    assert trio.alice.events[-1] == ("transfer", 603) and trio.bob.agent.faults == 0
+    assert [call.state for call in trio.bob.agent.calls] == ["talking"] * 2
+
+
 def test_transfer_that_comes_to_nothing():
     trio = Trio()
     trio.carol.answers = False

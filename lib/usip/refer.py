@@ -162,7 +162,8 @@ def received(call, server):
     except ValueError:
         server.reply(416)
         return
-    if not call.agent.transfers or call.state != "talking" or call.transfer_of:
+    willing = call.agent.transfers and call.state == "talking" and not call.transfer_of
+    if not willing or not call.media.agreed:  # the line is lent to the one that it led to
         server.reply(603)
         return
     if request.get("referred-by"):
