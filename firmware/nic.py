@@ -160,7 +160,11 @@ class Nic:
         # 15: the port hands reasons of ESP-IDF through that have no name of their own.
         if status in (n.STAT_WRONG_PASSWORD, n.STAT_HANDSHAKE_TIMEOUT, 15):
             return "the key of %s is wrong" % self._settings["wifi_ssid"]
-        if status == n.STAT_NO_AP_FOUND or 210 <= status <= 212:
+        if status in (210, 211):  # there is one, but of another security
+            if self._key:
+                return "%s wants no key, or one of another kind" % self._settings["wifi_ssid"]
+            return "%s wants a key, but wifi_key is not set" % self._settings["wifi_ssid"]
+        if status in (n.STAT_NO_AP_FOUND, 212):
             return "no access point %s" % self._settings["wifi_ssid"]
         if status == n.STAT_BEACON_TIMEOUT:
             return "the access point is gone"

@@ -133,9 +133,12 @@ def test_an_empty_nvs():
     world = World(device())
     world.nvs = {}
     assert world.boot(120000) == "over"
-    assert world.said("network: the key of lab is wrong")
+    assert world.said("network: lab wants a key, but wifi_key is not set")
     world.key = ""  # an open network
     assert booted(world)["address"] == "192.0.2.21"
+    world.nvs["wifi_key"] = b"sesame123"
+    assert world.boot(120000) == "over"
+    assert world.said("network: lab wants no key, or one of another kind")
 
 
 def test_no_ssid_at_all():

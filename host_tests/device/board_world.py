@@ -473,6 +473,8 @@ class WlanBase(Interface):
             return
         if not w.radio or self.wanted[0] != w.ssid:
             self.fail(200 if self.got else 201)
+        elif bool(self.wanted[1]) != bool(w.key):
+            self.fail(210)
         elif (self.wanted[1] or "") != w.key:
             self.fail(15 if took < 2500000 else 202)
         else:

@@ -20,8 +20,8 @@ _READ_S = 5.0
 _PROMPT_S = 10.0
 _TRIES = 4  # in that time: a device that is starting hears nothing
 _SETTLE_S = 0.1
-# USB chips of boards: CP210x, CH340 and CH9102, FTDI, and the ESP32-S3's and C3's own.
-_USB = {0x10C4, 0x1A86, 0x0403, 0x303A}
+# USB chips of boards and adapters: CP210x, CH340 and CH9102, FTDI, PL2303, the ESP32's own.
+_USB = {0x10C4, 0x1A86, 0x0403, 0x067B, 0x303A}
 _CHUNK = 1024
 # What comes when the device goes; struct.error where mpremote reads too little.
 _GONE = (TransportError, serial.SerialException, OSError, struct.error)
