@@ -87,6 +87,15 @@ def test_device_alone_that_can_not_be_seated(store):
     assert not lines_with(lines, "●") and len(lines_with(lines, "►")) == 3
 
 
+def test_devices_of_one_name_are_two(store):
+    for sender, ms, text in CALL:
+        ends = (ALICE, BOB) if sender == "A" else (BOB, ALICE)
+        for node in (2001, 2002):
+            fill(store, [packet(text, *ends, ms * 1000 + node, node=node, name=b"phone")])
+    lines = picture(store)
+    assert "7 SIP messages" in lines and "↻" not in "".join(lines)
+
+
 def test_message_that_one_side_missed(store):
     packets = captured()
     del packets[1]

@@ -60,11 +60,14 @@ def fewer(messages: list[Message], most: int) -> list[Message]:
 
 @dataclass
 class _Alike:
-    """Equal messages. unseen: agent -> those of arrows[:known[agent]] that it has not captured."""
+    """Equal messages. unseen: agent -> those of arrows[:known[agent]] that it has not captured.
+
+    An agent is (node id, name).
+    """
 
     arrows: list[Arrow] = field(default_factory=list)
-    unseen: dict[str, list[Arrow]] = field(default_factory=dict)
-    known: dict[str, int] = field(default_factory=dict)
+    unseen: dict[tuple[int, str], list[Arrow]] = field(default_factory=dict)
+    known: dict[tuple[int, str], int] = field(default_factory=dict)
 
 
 def _merge(messages: list[Message]) -> list[Arrow]:
@@ -72,7 +75,8 @@ def _merge(messages: list[Message]) -> list[Arrow]:
     arrows = []
     for message in messages:
         key = (message.type, message.source, message.target, message.packet.payload)
-        alike, agent = found.setdefault(key, _Alike()), message.agent
+        alike = found.setdefault(key, _Alike())
+        agent = message.node_id, message.node_name  # two devices may have one name
         unseen = alike.unseen.setdefault(agent, [])
         unseen += alike.arrows[alike.known.get(agent, 0) :]
         if unseen:
