@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -341,8 +341,10 @@ def gone(process):
 
 def test_no_device_is_left_of_a_sim_that_was_killed(tmp_path):
     with start(tmp_path, "desk") as sim:
-        while "desk is at" not in sim.stdout.readline():
-            pass
+        line = sim.stdout.readline()
+        while "desk is at" not in line:
+            assert line, sim.stderr.read()
+            line = sim.stdout.readline()
         [device] = Path(f"/proc/{sim.pid}/task/{sim.pid}/children").read_text().split()
         assert not gone(device)
         sim.kill()
@@ -357,8 +359,8 @@ def test_output_that_nobody_reads_any_more(tmp_path):
     with start(tmp_path, "desk") as sim:
         assert sim.stdout.readline()
         sim.stdout.close()
-        sim.stdin.write("help\n")
-        sim.stdin.flush()
+        with suppress(BrokenPipeError):  # it may have ended by its next line
+            os.write(sim.stdin.fileno(), b"help\n")
         assert sim.wait(TIMEOUT_S) == 1
         assert sim.stderr.read() == ""
 
