@@ -199,6 +199,12 @@ def test_a_report_that_does_not_fit_is_counted():
     call.hear(600, lambda n: n % 7 == 0)
     call.voice.final()
     assert len(call.packets()) == 1 and call.voice.cut == 0
+    for max_packet, kinds in ((600, b""), (1400, b"\x22\x23")):
+        made = agent(quality_text=True, max_packet=max_packet, status_s=0)
+        voice = Voice(made, call.stats, None, LOCAL, REMOTE, cid=b"no-rtcp")
+        voice.final()
+        assert b"".join([field(p, 11) for p in drain(made)]) == kinds
+        assert voice.cut == 2 - len(kinds) and made.stats()["truncated"] == 0
 
 
 def test_periodic():

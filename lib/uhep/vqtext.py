@@ -78,7 +78,10 @@ class Short:
         self._flow.put(MOS, v.mos)
         self._flow.put(R_FACTOR, v.r // 100)
         self._flow.put(JITTER, v.stats.jitter_us // 1000)
-        v.agent.capture(self._flow, IN, body, len(body), v.cid)
+        if self._flow.fixed + len(v.cid) + 12 + len(body) > v.agent.ring.st[8]:
+            v.cut += 1
+        else:
+            v.agent.capture(self._flow, IN, body, len(body), v.cid)
 
 
 def _body(first, voice, of, now):
