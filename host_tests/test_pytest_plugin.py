@@ -35,6 +35,16 @@ def test_two_phones(hep_server, hep_device):
     assert hep_server.server.counters.rejected.total() == 0
 
 
+def test_other_devices(hep_device):
+    """Each has the ports that it takes."""
+    ata = hep_device("ata", personality="ata", quit_after_ms=1)
+    server = f"127.0.0.1:{ata.sip_port}"
+    probe = hep_device("probe", personality="probe", server=server, quit_after_ms=1)
+    lines = ata.wait(60)["lines"]
+    assert [line["sip_port"] for line in lines] == [ata.sip_port, ata.sip_port + 1]
+    assert probe.wait(60)["sip_port"] == probe.sip_port
+
+
 @pytest.mark.hep_server(key="sesame")
 def test_key_of_the_marker(hep_server, hep_device):
     hep_device("right", hep={"capture_password": "sesame"}, call="sip:x@127.0.0.1:9")

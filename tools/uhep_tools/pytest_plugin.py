@@ -20,6 +20,12 @@ import pytest
 
 _PATIENCE_S = 30.0
 _POLL_S = 0.02
+_PHONE = {"sip_port": 2, "rtp_port": 2}  # key of device.json: how many ports from there on
+_PORTS = {
+    "ata": {"sip_port": 2, "rtp_port": 8},
+    "probe": {"sip_port": 2, "server_port": 2},
+    "sniffer": {},
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -159,7 +165,7 @@ def hep_device(hep_server, tmp_path):
     ports unless they are given, and ends with the test; what it has said is shown if that fails.
     Returns a uhep_tools.sim.Device, whose wait() gives its counts.
     """
-    from uhep_tools.ports import free_pairs
+    from uhep_tools.ports import free_block
     from uhep_tools.sim import Device, SimError
     from uhep_tools.text import printable
 
@@ -168,16 +174,17 @@ def hep_device(hep_server, tmp_path):
     def start(name: str, hep: dict | None = None, heap: str | None = None, **device):
         if any(one.name == name and one.running for one in devices):
             raise SimError(f"{name} runs already, in the same folder; another name would be right")
-        sip_port, rtp_port = free_pairs(2)
+        wanted = _PORTS.get(device.get("personality"), _PHONE)
+        ports = {key: free_block(size) for key, size in wanted.items() if key not in device}
         made = Device(
             name,
             tmp_path / name,
-            device={"sip_port": sip_port, "rtp_port": rtp_port} | device,
+            device=ports | device,
             hep={"capture_address": hep_server.address, "capture_name": name} | (hep or {}),
             heap=heap,
         )
         devices.append(made)
-        made.sip_port = device.get("sip_port", sip_port)
+        made.sip_port = (ports | device).get("sip_port")
         made.start()
         return made
 
