@@ -4,7 +4,6 @@ import json
 import re
 import socket
 import threading
-import time
 
 from atas import saw
 from peers.program import until
@@ -121,6 +120,18 @@ def test_a_call_is_reported(tmp_path):
     assert last.remote["NLR"]
 
 
+def hears(phone):
+    """Wait until a phone has had some packets in its call."""
+    before = len(phone.lines)
+
+    def told():
+        phone.type("status")
+        found = [re.search(r", (\d+) received, \d+ lost", line) for line in phone.lines[before:]]
+        return any(each and int(each[1]) > 5 for each in found)
+
+    until(told, lambda: phone.lines[before:])
+
+
 def test_a_call_that_is_transferred_away_is_reported(tmp_path):
     """Bob is passed on to Carol: what he heard of Alice is told, too."""
     with Store(tmp_path / "uhep.db") as store, in_thread(Server(store, port=0)) as server:
@@ -139,11 +150,13 @@ def test_a_call_that_is_transferred_away_is_reported(tmp_path):
                 saw(each, "is at")
             alice.type("call " + bob.uri)
             saw(alice, ": talking")
-            time.sleep(0.5)
+            hears(alice)
+            hears(bob)
             alice.type("transfer " + carol.uri)
             saw(alice, ": ended (transferred)")
             saw(bob, ": ended (hung up there)")
-            time.sleep(0.5)
+            hears(bob)
+            hears(carol)
             carol.type("hangup")
             saw(bob, ": ended", 2)
             for each in (alice, bob, carol):
