@@ -95,6 +95,17 @@ def test_required_extension():
     assert answer.status == 420 and answer.get("unsupported") == "100rel, x"
 
 
+def test_a_notify_that_is_not_wanted_does_not_end_the_call():
+    peer = Peer()
+    peer.call()
+    refer = peer.request(b"REFER", peer.to, 2, b"Refer-To: <sip:x@192.0.2.8:5070>\r\n")
+    accepted, notify, invite = peer.send(refer)
+    assert (accepted.status, notify.method, invite.method) == (202, "NOTIFY", "INVITE")
+    for answered, status in ((notify, 481), (invite, 486)):
+        peer.send(message.reply(answered, status, "x").encode())
+    assert [call.state for call in peer.phone.agent.calls] == ["talking"]
+
+
 def test_busy():
     peer = Peer()
     peer.call()

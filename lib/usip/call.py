@@ -119,6 +119,8 @@ class Call(Session):
             self._enter(ENDED, self.reason, self.status)
         elif method == "REFER" and self.transfer_of:
             self.transfer_of.on_response(response)
+        elif method == "NOTIFY":
+            return  # that nobody wants it is no matter of the call (RFC 5057 5.2)
         elif response.status in (408, 481) and self.state == TALKING:
             self.give_up("the call is gone there", response.status)
         elif method == "INFO":
