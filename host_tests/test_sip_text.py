@@ -1,6 +1,7 @@
 """The tolerant reader of SIP text: what it finds, and that nothing makes it raise."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uhep_tools import sip
 from uhep_tools.hep import decode
-from uhep_tools.text import parse_endpoint, printable, span
+from uhep_tools.text import clock, parse_endpoint, printable, span
 
 INVITE = (
     b"INVITE sip:bob@example.com SIP/2.0\r\n"
@@ -164,3 +165,13 @@ def test_wrong_endpoint_is_named(text):
 )
 def test_span(us, text):
     assert span(us) == text
+
+
+def test_clock_tells_the_day_if_it_is_another():
+    def at(day):
+        return int(time.mktime((*day, 12, 5, 9, 0, 0, -1))) * 1_000_000
+
+    now = at((2026, 11, 28))
+    assert clock(now, now) == "12:05:09"
+    assert clock(at((2026, 11, 27)), now) == "11-27 12:05"
+    assert clock(at((2027, 1, 1)), now) == "2027-01-01"

@@ -46,6 +46,7 @@ class Screen:
 
     def _draw(self) -> RenderableType:
         server, store, console = self._server, self._server.store, self._console
+        now_us = time.time_ns() // 1000
         where = _target(server)
         up = span(int((time.monotonic() - self._started) * 1_000_000))
         head = Text.assemble(
@@ -54,13 +55,13 @@ class Screen:
         top = [head, *map(Text, self._notes), Text(counters(server))]
         top += [Text(line, "bold red") for line in trouble(server)] + [Rule(style="dim")]
         bottom = [Rule("agents", align="left", style="dim"), _agents(server)]
-        bottom += [status_line(*found) for found in store.statuses()[:_STATUSES_SHOWN]]
+        bottom += [status_line(*found, now_us) for found in store.statuses()[:_STATUSES_SHOWN]]
         if rejects := store.rejects(_REJECTS_SHOWN):
             bottom.append(Rule("last rejects", align="left", style="dim"))
-            bottom += map(reject_line, rejects)
+            bottom += [reject_line(reject, now_us) for reject in rejects]
         room = max(2, console.height - len(top) - len(bottom))
         if calls := store.calls(room - 1):
-            middle = calls_table(calls, time.time_ns() // 1000, console.width)
+            middle = calls_table(calls, now_us, console.width)
         else:
             middle = Text(f'No call yet. Point a device here: "capture_address": "{where}"')
         space = Text("\n" * (room - 2 - len(calls))) if room - 1 > len(calls) else Text(end="")

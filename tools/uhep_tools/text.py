@@ -52,9 +52,13 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * (1 << 10 * ("KMGT".find(match[2] or "-") + 1)))
 
 
-def clock(stamp_us: int) -> str:
-    """Local time of day, with seconds, of Unix microseconds."""
-    return time.strftime("%H:%M:%S", time.localtime(stamp_us // 1_000_000))
+def clock(stamp_us: int, now_us: int) -> str:
+    """Local time of day of Unix microseconds: 12:05:09, of another day than now's with the day:
+    11-25 12:05, of another year the day alone: 2025-11-25."""
+    at, now = (time.localtime(us // 1_000_000) for us in (stamp_us, now_us))
+    if at[:3] == now[:3]:
+        return time.strftime("%H:%M:%S", at)
+    return time.strftime("%m-%d %H:%M" if at[0] == now[0] else "%Y-%m-%d", at)
 
 
 def date(stamp_us: int) -> str:

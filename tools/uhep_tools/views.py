@@ -22,7 +22,7 @@ def calls_table(calls: list[Call], now_us: int, width: int) -> Table:
     """
     wide = width >= _WIDE
     table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), expand=True)
-    for name, size in (("start", 8), ("method", 8), ("from", 9), ("to", 9), ("state", 16)):
+    for name, size in (("start", 11), ("method", 8), ("from", 9), ("to", 9), ("state", 16)):
         table.add_column(name, no_wrap=True, max_width=size + 7 if wide else size)
     table.add_column("lasted", no_wrap=True, min_width=7, justify="right")
     table.add_column("msgs", no_wrap=True, min_width=4, justify="right")
@@ -33,7 +33,7 @@ def calls_table(calls: list[Call], now_us: int, width: int) -> Table:
         duration = call.duration_us(now_us)
         # Text, never str: what came from the network is no markup.
         cells = [
-            clock(call.start_us),
+            clock(call.start_us, now_us),
             Text(call.method or "-"),
             Text(call.from_user),
             Text(call.to_user),
@@ -89,18 +89,18 @@ def _cell(value: float | int | None, form: str, unit: str = "") -> str:
     return "" if value is None else format(value, form) + unit
 
 
-def status_line(message: Message, status: Status) -> Text:
+def status_line(message: Message, status: Status, now_us: int) -> Text:
     """One line: when, which device, and what it said of itself."""
-    line = Text(clock(message.stamp_us), no_wrap=True, overflow="ellipsis")
+    line = Text(clock(message.stamp_us, now_us), no_wrap=True, overflow="ellipsis")
     line.append(f"  {message.agent}", "bold").append(f"  {printable(str(status))}")
     if status.gap or status.word("failure"):
         line.stylize("yellow")
     return line
 
 
-def reject_line(reject: Reject) -> Text:
+def reject_line(reject: Reject, now_us: int) -> Text:
     """One line: when, from where, the name of the fault and its sentence."""
     line = Text()
-    line.append(clock(reject.received_us)).append(f"  {reject.peer}  ")
+    line.append(clock(reject.received_us, now_us)).append(f"  {reject.peer}  ")
     line.append(reject.name, "red").append(f"  {reject.sentence}")
     return line

@@ -224,7 +224,7 @@ def _cells(call: Call, now_us: int) -> list[Text | str]:
     poor = call.mos is not None and call.mos < 360
     # Text, never str: what came from the network is no markup.
     return [
-        clock(call.start_us),
+        clock(call.start_us, now_us),
         Text(call.method or "-"),
         Text(call.from_user[:30]),
         Text(call.to_user[:30]),

@@ -31,10 +31,10 @@ def command(
     try:
         with Reader(db) as store:
             if call is None:
-                calls = store.calls(limit)
-                console.print(calls_table(calls, time.time_ns() // 1000, console.width))
+                calls, now_us = store.calls(limit), time.time_ns() // 1000
+                console.print(calls_table(calls, now_us, console.width))
                 for message, status in store.statuses():
-                    console.print(status_line(message, status))
+                    console.print(status_line(message, status, now_us))
                 return
             found = store.call(_choose(store, call))
             width = min(console.width, ladder.WIDTH)
