@@ -233,10 +233,11 @@ def test_hostile_text_is_only_text(store):
 # The verb.
 
 
-def show(tmp_path, *arguments, **environment):
+def show(tmp_path, *arguments, output=subprocess.PIPE, **environment):
     return subprocess.run(
         [UHEP, "show", "--db", str(tmp_path / "uhep.db"), *arguments],
-        capture_output=True,
+        stdout=output,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         env=os.environ | environment,
@@ -254,6 +255,9 @@ def test_show_lists_and_draws(tmp_path):
     assert [line.rstrip() for line in show(tmp_path, "5f3").stdout.splitlines()] == drawn
     plain = show(tmp_path, "5f3", PYTHONIOENCODING="ascii")
     assert plain.stdout.startswith("100 ? 200   ended") and not plain.stderr
+    with open("/dev/full", "w") as full:
+        unwritten = show(tmp_path, output=full)
+    assert unwritten.stderr == "uhep: standard output: No space left on device\n"
     several = show(tmp_path, "5f")
     assert several.returncode == 1 and "several calls begin with '5f'" in several.stderr
     nothing = show(tmp_path, "zz")

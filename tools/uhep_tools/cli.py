@@ -4,6 +4,7 @@ A verb lives in uhep_tools/commands/ as a function `command`; its imports of hea
 libraries stay inside, so that `uhep --help` is quick.
 """
 
+import errno
 import sys
 
 import typer
@@ -56,7 +57,14 @@ app.add_typer(secrets.app, name="secrets")
 def main() -> None:
     if sys.stdout and sys.stdout.encoding.lower() not in ("utf-8", "utf8"):
         sys.stdout.reconfigure(errors="replace")  # it may not have the lines of a picture
-    app()
+    try:
+        app()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename:
+            raise
+        from uhep_tools.commands.output import unwritable
+
+        sys.exit(f"uhep: {unwritable(error)}")
 
 
 if __name__ == "__main__":
