@@ -1,14 +1,19 @@
 """What every device has, whatever it does: its name, its network, its time, its updates."""
 
 
+def only(value, more):
+    """Whether the text is nothing but letters and digits of ASCII, and `more`, octets."""
+    # Octets, not letters: of each letter that it looks at, MicroPython makes a name.
+    for c in value.encode():
+        if not (48 <= c < 58 or 65 <= c & 223 < 91 or c in more):
+            return False
+    return True
+
+
 def _name(value):
-    if isinstance(value, str) and all([c < "\x7f" and _of_user(c) for c in value]):
+    if isinstance(value, str) and only(value, b"-_.!~*'()%&=+$,;?/"):  # RFC 3261 25.1
         return None
     return "a string of letters, digits and -_.!~*'()%&=+$,;?/ (the user of a SIP address)"
-
-
-def _of_user(c):
-    return c.isalpha() or c.isdigit() or c in "-_.!~*'()%&=+$,;?/"  # RFC 3261 25.1
 
 
 def _seconds(value):
@@ -19,7 +24,7 @@ def _seconds(value):
 def _url(value):
     if value == "":
         return None
-    if isinstance(value, str) and all(["!" <= c <= "~" and c not in "@[]" for c in value]):
+    if isinstance(value, str) and all([33 <= c < 127 and c not in b"@[]" for c in value.encode()]):
         kind, _, rest = value.partition("://")
         host, _, port = rest.partition("/")[0].partition(":")
         if kind in ("http", "https") and host and (port or "80").isdigit():
@@ -30,7 +35,7 @@ def _url(value):
 
 def _key(value):
     if isinstance(value, str) and len(value) in (0, 64):
-        if all([c in "0123456789abcdef" for c in value]):
+        if all([c in b"0123456789abcdef" for c in value.encode()]):
             return None
     return "empty or 64 hexadecimal digits in lower case"
 
@@ -45,7 +50,7 @@ def _ip(value):
 
 def _address(value):
     if isinstance(value, str) and ":" in value:
-        if all([c in "0123456789abcdefABCDEF:." for c in value.partition("%")[0]]):
+        if all([c in b"0123456789abcdefABCDEF:." for c in value.partition("%")[0].encode()]):
             return None
     elif value and not _ip(value):
         return None

@@ -1,5 +1,7 @@
 """What every personality has that speaks SIP itself."""
 
+from keys import _board
+
 _DAY_MS = 86400000
 
 
@@ -16,14 +18,13 @@ def _domain(value):
     if not isinstance(value, str):
         return "a string"
     host, colon, port = value.rpartition(":")
-    if not colon or value[-1] == "]":
+    if not colon or value.endswith("]"):
         host, port = value, "5060"
-    more = ".-_"
-    if host[:1] + host[-1:] == "[]":
-        host, more = host[1:-1], ":."
-    if port.isdigit() and 0 < int(port) < 65536:
-        if all([c < "\x7f" and (c.isalpha() or c.isdigit() or c in more) for c in host]):
-            return None
+    more = b".-_"
+    if host.startswith("[") and host.endswith("]"):
+        host, more = host[1:-1], b":."
+    if port.isdigit() and 0 < int(port) < 65536 and _board.only(host, more):
+        return None
     return "empty or a domain, as example.org or 192.0.2.9:5060"
 
 

@@ -31,7 +31,7 @@ def _cadence(value):
 
 def _internal(value):
     if isinstance(value, list) and len(value) == 2 and all([type(n) is str for n in value]):
-        if all([n and all([c in "0123456789*" for c in n]) for n in value]):
+        if all([n and all([c in b"0123456789*" for c in n.encode()]) for n in value]):
             return None
     return 'two numbers of 0-9 and *, as ["**1", "**2"]'
 
