@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from uhep_tools.commands.options import Port
+
 
 def command(
-    port: Annotated[
-        str | None, typer.Option(help="Port or pyserial URL; the board at USB if there is one.")
-    ] = None,
+    port: Port = None,
     seconds: Annotated[float | None, typer.Option(help="End after so long; else Ctrl-C.")] = None,
 ) -> None:
     """Show the log of a device, without stopping it. For its prompt: mpremote connect PORT."""

@@ -1,20 +1,19 @@
 """uhep deploy: what differs, onto a device at the cable."""
 
 import json
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from uhep_tools.commands.options import DeviceFile, HepFile, Personality, Port, Version
+
 
 def command(
-    port: Annotated[
-        str | None, typer.Option(help="Port or pyserial URL; the board at USB if there is one.")
-    ] = None,
+    port: Port = None,
     board: Annotated[
         str | None, typer.Option(metavar="ID", help="Write the board's pins too.")
     ] = None,
-    personality: Annotated[str | None, typer.Option(help="phone, ata, probe, ...")] = None,
+    personality: Personality = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -23,9 +22,9 @@ def command(
             help="A setting of device.json or, with hep., of hep.json. The files are then new.",
         ),
     ] = None,
-    device: Annotated[Path | None, typer.Option(help="A device.json to begin with.")] = None,
-    hep: Annotated[Path | None, typer.Option(help="A hep.json to begin with.")] = None,
-    version: Annotated[str | None, typer.Option(help="Of the release; as 0.1.0.")] = None,
+    device: DeviceFile = None,
+    hep: HepFile = None,
+    version: Version = None,
     wait_s: Annotated[
         float, typer.Option("--wait", help="Seconds to wait for the boot report; 0: not at all.")
     ] = 90.0,

@@ -5,6 +5,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from uhep_tools.commands.options import DeviceFile, HepFile, Personality, Version
+
 # Octets of heap that an ESP32 with MicroPython 1.27 has, and what Wi-Fi leaves of it at least.
 _HEAP = 164_000
 _WITH_WIFI = 139_000
@@ -19,7 +21,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The file to write; BOARD-PERSONALITY.bin.")
     ] = None,
-    personality: Annotated[str | None, typer.Option(help="phone, ata, probe, ...")] = None,
+    personality: Personality = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -28,12 +30,12 @@ def command(
             help="A setting of device.json or, with hep., of hep.json.",
         ),
     ] = None,
-    device: Annotated[Path | None, typer.Option(help="A device.json to begin with.")] = None,
-    hep: Annotated[Path | None, typer.Option(help="A hep.json to begin with.")] = None,
+    device: DeviceFile = None,
+    hep: HepFile = None,
     flash_mb: Annotated[
         int | None, typer.Option(help="Size of the flash if not as usual.")
     ] = None,
-    version: Annotated[str | None, typer.Option(help="Of the release; as 0.1.0.")] = None,
+    version: Version = None,
 ) -> None:
     """Make one flashable file: firmware, uhep, and the configuration of a device.
 

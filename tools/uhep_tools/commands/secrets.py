@@ -4,20 +4,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from uhep_tools.commands.options import Port
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Wi-Fi, SIP and HEP secrets of a device, in its NVS. They are never shown.",
 )
-_Port = Annotated[
-    str | None, typer.Option(help="Port or pyserial URL; the board at USB if there is one.")
-]
 _MOST = 255  # octets: what the device's code reads
 
 
 @app.command("set")
 def set_(
     name: Annotated[str, typer.Argument(help="wifi_key, sip_password, sip_password2 or hep_key.")],
-    port: _Port = None,
+    port: Port = None,
     value: Annotated[
         str | None,
         typer.Option(
@@ -43,7 +42,7 @@ def set_(
 
 
 @app.command("list")
-def list_(port: _Port = None) -> None:
+def list_(port: Port = None) -> None:
     """Which secrets there are."""
     from uhep_tools.board.settings import SECRETS
 
@@ -60,7 +59,7 @@ def list_(port: _Port = None) -> None:
 @app.command("forget")
 def forget(
     name: Annotated[str, typer.Argument(help="wifi_key, sip_password, sip_password2 or hep_key.")],
-    port: _Port = None,
+    port: Port = None,
 ) -> None:
     """Take a secret out of NVS."""
     _known(name)
