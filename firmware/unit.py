@@ -31,7 +31,7 @@ class Unit:
         self.settings = settings
         self.agent = agent
         self.lines = []
-        self.plan = Plan(time, self._on_fault)
+        self.plan = Plan(time, self.on_fault)
         self._born = time.ticks_ms()
         self._done = False
         self._plans = self._pins = None
@@ -53,7 +53,7 @@ class Unit:
             self._pins.poll()
         return not self._done
 
-    def _on_fault(self, error):
+    def on_fault(self, error):
         self.lines[0].ua.on_fault(error)
 
     def busy(self):

@@ -1,7 +1,10 @@
-"""What every device has, whatever it does: its name, its network, its time, its updates."""
+"""What every device has, whatever it does: its name, its network, its time, its updates.
+
+What looks at a value is called by words that the phone has anyway: a name that is new stays.
+"""
 
 
-def only(value, more):
+def text(value, more):
     """Whether the text is nothing but letters and digits of ASCII, and `more`, octets."""
     # Octets, not letters: of each letter that it looks at, MicroPython makes a name.
     for c in value.encode():
@@ -10,8 +13,8 @@ def only(value, more):
     return True
 
 
-def _name(value):
-    if isinstance(value, str) and only(value, b"-_.!~*'()%&=+$,;?/"):  # RFC 3261 25.1
+def name(value):
+    if isinstance(value, str) and text(value, b"-_.!~*'()%&=+$,;?/"):  # RFC 3261 25.1
         return None
     return "a string of letters, digits and -_.!~*'()%&=+$,;?/ (the user of a SIP address)"
 
@@ -48,7 +51,7 @@ def _ip(value):
     return "empty or an IPv4 address"
 
 
-def _address(value):
+def address(value):
     if isinstance(value, str) and ":" in value:
         if all([c in b"0123456789abcdefABCDEF:." for c in value.partition("%")[0].encode()]):
             return None
@@ -58,8 +61,8 @@ def _address(value):
 
 
 KEYS = {
-    "name": ("", _name),
-    "address": ("127.0.0.1", _address),
+    "name": ("", name),
+    "address": ("127.0.0.1", address),
     "wifi_ssid": ("", None),
     "netmask": ("255.255.255.0", _ip),
     "gateway": ("", _ip),

@@ -14,7 +14,7 @@ def _dns(value):
     return None if value == "" else "empty, an IPv4 address, or one with :port"
 
 
-def _domain(value):
+def host_port(value):
     if not isinstance(value, str):
         return "a string"
     host, colon, port = value.rpartition(":")
@@ -23,7 +23,7 @@ def _domain(value):
     more = b".-_"
     if host.startswith("[") and host.endswith("]"):
         host, more = host[1:-1], b":."
-    if port.isdigit() and 0 < int(port) < 65536 and _board.only(host, more):
+    if port.isdigit() and 0 < int(port) < 65536 and _board.text(host, more):
         return None
     return "empty or a domain, as example.org or 192.0.2.9:5060"
 
@@ -31,7 +31,7 @@ def _domain(value):
 KEYS = {
     "sip_port": (5060, (1, 65535)),
     "rtp_port": (4000, (1, 65534)),
-    "sip_server": ("", _domain),
+    "sip_server": ("", host_port),
     "sip_password": ("", None),
     "sip_auth_user": ("", None),
     "sip_proxy": ("", None),

@@ -39,13 +39,13 @@ def split(value, separator=","):
     return parts
 
 
-def _next(value, at, chars):
-    """Where the first of `chars` is from `at` on; -1 if none is there.
+def _next(value, at, octets):
+    """Where the first of `octets` is from `at` on; -1 if none is there.
 
     Here nothing looks at a text octet by octet: MicroPython remembers each for ever, as a name.
     """
     found = -1
-    for char in chars:
+    for char in octets:
         there = value.find(char, at)
         if there >= 0 and (found < 0 or there < found):
             found = there
