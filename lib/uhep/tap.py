@@ -7,7 +7,7 @@ sock = sock.untap()
 """
 
 from uhep import IN, OUT, SIP, UDP
-from uhep.ends import peer_at
+from uhep.ends import move
 from uhep.flow import STRICT, address
 from uhep.port import const
 from uhep.standin import StandIn
@@ -15,9 +15,6 @@ from uhep.standin import StandIn
 _AF_INET6 = 10
 _UNKNOWN = ("0.0.0.0", 0)
 _ANY = ("0.0.0.0", "::")
-_MAPPED = b"\0\0\0\0\0\0\0\0\0\0\xff\xff"  # before an IPv4 address in IPv6
-_CHUNK = const(78)  # in a head: the length of the address's chunk
-_FOUR = const(10)  # that of IPv4's
 _PEEK = const(2)  # MSG_PEEK where there are flags: it will come again
 
 
@@ -72,7 +69,7 @@ class Tap(StandIn):
         self._peer = remote  # of a connected socket
         self._flows = {}
         self._spare = None
-        self._octets = bytearray(16)
+        self._octets = bytearray(16)  # see move
         self._mode = STRICT if kind == SIP else None
         self.ignored = {"keepalive": 0, "stun": 0, "empty": 0, "garbage": 0, "address": 0}
         self.ignored["memory"] = 0
@@ -177,7 +174,7 @@ class Tap(StandIn):
         if self._mode and not self._agent._begins(buf, n):  # worth no flow
             self._ignore(_kind(buf, n))
             return None
-        if self._spare and self._move(self._spare, addr):
+        if self._spare and move(self._spare, self._octets, addr):
             return self._spare
         return self._new(addr)
 
@@ -229,21 +226,6 @@ class Tap(StandIn):
                 host = known[0] if known[0] not in _ANY else _route(self._sock, peer) or host
         return host, port
 
-    def _move(self, flow, addr):
-        # True if the flow could take that address, which is of its family: dotted text, or a
-        # sockaddr in octets.
-        if isinstance(addr, tuple):
-            if flow.heads[0][_CHUNK] != _FOUR or not _parse(self._octets, addr[0]):
-                return False
-            peer_at(flow, self._octets, 0, addr[1])
-            return True
-        at = 0
-        if addr and not isinstance(addr, str):
-            at = _octets_at(addr, flow.heads[0][_CHUNK] == _FOUR)
-            if at:
-                peer_at(flow, addr, at, addr[2] << 8 | addr[3])
-        return at > 0
-
 
 def _kind(buf, n):
     # What it is that is no SIP.
@@ -257,15 +239,6 @@ def _kind(buf, n):
     if n >= 20 and buf[0] <= 1:
         return "stun"
     return "keepalive" if n == 3 and buf[0] == 106 and buf[2] == 75 else "garbage"
-
-
-def _octets_at(addr, four):
-    # Where in a sockaddr the octets stand that a flow of IPv4 or IPv6 takes; 0: there are none.
-    if addr[0] != _AF_INET6:
-        return 4 if four else 0
-    if four:
-        return 20 if addr.find(_MAPPED, 8, 20) == 8 else 0
-    return 8
 
 
 def _numeric(end):
@@ -287,22 +260,3 @@ def _route(sock, peer):
             return asked.getsockname()[0]
     except OSError:  # also: no more files
         return None
-
-
-def _parse(octets, host):
-    # The four octets of "192.0.2.1", without a split. False: it is something else.
-    octets[0] = i = k = 0
-    while k < len(host) and i < 4:
-        i = _digit(octets, i, host[k])
-        k += 1
-    return i == 3
-
-
-def _digit(octets, i, c):
-    if c == ".":
-        octets[i + 1] = 0
-        return i + 1
-    if not "0" <= c <= "9":
-        return 4
-    octets[i] = (octets[i] * 10 + ord(c) - 48) & 255
-    return i
