@@ -21,9 +21,9 @@ def words(text):
     return text, _forms[n]
 
 
-def fits(json, agent, flow, cid):
-    """Whether it is whole, and goes whole into a packet of `flow`: JSON that is cut is none."""
-    return not json.full and flow.fixed + len(cid) + 12 + json.n <= agent.ring.st[8]
+def fits(n, agent, flow, cid):
+    """Whether a payload of n octets goes whole into a packet of `flow`: cut, it would be none."""
+    return flow.fixed + len(cid) + 12 + n <= agent.ring.st[8]
 
 
 class Json:

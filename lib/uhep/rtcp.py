@@ -135,7 +135,7 @@ class Rtcp:
         self.members.end()
         json = self.json
         cid = self._id or self.agent._cid or b""  # that of agent.channel
-        whole = fits(json, self.agent, self._flow, cid)
+        whole = not json.full and fits(json.n, self.agent, self._flow, cid)
         if self.members.left_out or not whole:
             self.counts["cut"] += 1
         if not whole:

@@ -175,7 +175,7 @@ class Voice:
         self._flow.put(JITTER, jitter)
 
     def _capture(self, flow, way):
-        if not fits(self.json, self.agent, flow, self.cid):
+        if self.json.full or not fits(self.json.n, self.agent, flow, self.cid):
             self.cut += 1
         else:
             self.agent.capture(flow, way, self.json.buf, self.json.n, self.cid)

@@ -4,6 +4,7 @@
 from uhep import IN, QOS_SHORT
 from uhep.bursts import share
 from uhep.chunks import JITTER, MOS, R_FACTOR
+from uhep.jsontext import fits
 
 TYPE = "application/vq-rtcpxr"
 EVENT = "vq-rtcpxr"
@@ -78,7 +79,7 @@ class Short:
         self._flow.put(MOS, v.mos)
         self._flow.put(R_FACTOR, v.r // 100)
         self._flow.put(JITTER, v.stats.jitter_us // 1000)
-        if self._flow.fixed + len(v.cid) + 12 + len(body) > v.agent.ring.st[8]:
+        if not fits(len(body), v.agent, self._flow, v.cid):
             v.cut += 1
         else:
             v.agent.capture(self._flow, IN, body, len(body), v.cid)
