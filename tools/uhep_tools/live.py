@@ -1,6 +1,5 @@
 """What `uhep serve` shows while it runs: a live screen, or lines where there is no terminal."""
 
-import re
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from uhep_tools.web.view import Serving
 _REJECTS_SHOWN = 4
 _STATUSES_SHOWN = 4
 _CALLS_REMEMBERED = 10_000
-_COUNT = re.compile(r"^[\d,]+ \w+")  # how a sentence of trouble() begins whose number grows
 
 
 class Screen:
@@ -139,7 +137,7 @@ class Lines:
 
     def _tell_troubles(self) -> None:
         """Each kind when it begins and when it is over; its numbers are told at the end."""
-        known, now = self._troubles, {_COUNT.sub("", one): one for one in trouble(self._server)}
+        known, now = self._troubles, _troubles(self._server)
         new = [("trouble", sentence) for kind, sentence in now.items() if kind not in known]
         new += [("over", sentence) for kind, sentence in known.items() if kind not in now]
         for word, sentence in new:
@@ -195,15 +193,21 @@ def _reasons(numbers: Counter[str]) -> str:
 
 def trouble(server: Server) -> list[str]:
     """What the person in front of the screen should do something about."""
+    return list(_troubles(server).values())
+
+
+def _troubles(server: Server) -> dict[str, str]:
+    """The same by kind, which stays while the number in the sentence grows."""
     seen, store = server.counters, server.store
-    found = [store.fault] if store.fault else []
+    found = {store.fault: store.fault} if store.fault else {}
     if store.lost:
-        found.append(f"{count(store.lost, 'packet')} lost: the database could not be written")
+        found["lost"] = f"{count(store.lost, 'packet')} lost: the database could not be written"
     if server.kernel_drops:
         dropped = count(server.kernel_drops, "datagram")
-        found.append(f"{dropped} dropped by the kernel: they came faster than they were stored")
+        late = "they came faster than they were stored"
+        found["dropped"] = f"{dropped} dropped by the kernel: {late}"
     if seen.refused:
-        found.append(f"{count(seen.refused, 'connection')} refused: too many are open")
+        found["refused"] = f"{count(seen.refused, 'connection')} refused: too many are open"
     return found
 
 
