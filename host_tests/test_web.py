@@ -71,8 +71,8 @@ def test_retransmission_and_gap_are_marked(store, page):
 
 def test_end_and_sound_of_a_long_call(store, page, monkeypatch):
     """An hour of RTCP is more than what is drawn; the call is shown to its end all the same."""
-    monkeypatch.setattr(pages, "_MESSAGES", 20)
-    monkeypatch.setattr(pages, "_PACKETS", 60)
+    monkeypatch.setattr(pages, "DRAWN", 20)
+    monkeypatch.setattr(pages, "LOOKED_AT", 60)
     lost = b'{"report_blocks":[{"fraction_lost":%d}]}'
     rtcp = [
         packet(lost % n, kind=5, cid=CALL_ID, after_us=2_000_000 + n * 1000) for n in range(80)

@@ -7,6 +7,9 @@ from statistics import mean, median
 from uhep_tools.chunks import SIP
 from uhep_tools.message import Message
 
+LOOKED_AT = 4000  # packets of one call, at most
+DRAWN = 1000  # of them, at most; see fewer
+
 
 @dataclass
 class Arrow:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
 from uhep_tools import ladder
-from uhep_tools.arrows import fewer, scene
+from uhep_tools.arrows import DRAWN, LOOKED_AT, fewer, scene
 from uhep_tools.calls import Call
 from uhep_tools.database import StoreError
 from uhep_tools.ladder import state_style
@@ -21,8 +21,6 @@ from uhep_tools.text import clock, count, date, printable, span
 
 _LOOK_S = 0.5
 _CALLS = 200
-_PACKETS = 4000  # of one call that are looked at
-_MESSAGES = 1000  # of them that are drawn
 _COLUMNS = ("start", "method", "from", "to", "state", "lasted", "MOS", "msgs", "agents", "Call-ID")
 
 
@@ -185,7 +183,7 @@ class OneCall(Screen):
         if found is None or found.last_id == self._last:
             return
         self._last = found.last_id
-        self._messages = fewer(self._reader.ends(self._call, _PACKETS), _MESSAGES)
+        self._messages = fewer(self._reader.ends(self._call, LOOKED_AT), DRAWN)
         self._first = [arrow.message for arrow in scene(self._messages).arrows]
         self._found = found
         self._draw()

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from uhep_tools import quality
-from uhep_tools.arrows import fewer, scene
+from uhep_tools.arrows import DRAWN, LOOKED_AT, fewer, scene
 from uhep_tools.queries import STATES, Filter, Reader
 from uhep_tools.text import printable
 from uhep_tools.web import plots
@@ -18,8 +18,6 @@ from uhep_tools.web.rungs import rungs
 from uhep_tools.web.view import show
 
 _CALLS = 100  # on one page
-_PACKETS = 4000  # of one call that are looked at
-_MESSAGES = 1000  # of them that are drawn
 _LOGS = 200
 _ANY = 1 << 30  # agents: one of all
 _METHODS = ("INVITE", "REGISTER", "OPTIONS", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE")
@@ -69,8 +67,8 @@ def call(request: Request) -> HTMLResponse:
         found = reader.call(name)
         if found is None:
             raise HTTPException(404, f"There is no call with the Call-ID {name or '(none)'}.")
-        messages = reader.ends(name, _PACKETS)
-    drawn = fewer(messages, _MESSAGES)
+        messages = reader.ends(name, LOOKED_AT)
+    drawn = fewer(messages, DRAWN)
     picture = scene(drawn)
     return show(
         request,
@@ -79,7 +77,7 @@ def call(request: Request) -> HTMLResponse:
         picture=picture,
         ladder=rungs(picture),
         cut=len(drawn) < len(messages),
-        halved=len(messages) >= _PACKETS,
+        halved=len(messages) >= LOOKED_AT,
         plots=plots.of_call(messages, name),
         streams=quality.summary(quality.points(messages, name)),
         now_us=time.time_ns() // 1000,
@@ -94,7 +92,7 @@ def message(request: Request) -> HTMLResponse:
         if found is None:
             text = "There is no such message; it may be older than what is kept."
             raise HTTPException(404, text)
-        near = fewer(reader.ends(found.call, _PACKETS), _MESSAGES) if found.call else []
+        near = fewer(reader.ends(found.call, LOOKED_AT), DRAWN) if found.call else []
     also = [
         (other, other.stamp_us - found.stamp_us)
         for arrow in scene(near).arrows
