@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from uhep_tools.cli import app
 from uhep_tools.hep import HepError, decode
 from uhep_tools.store import Store
+from waiting import PATIENCE_S
 
 UHEP = str(Path(sys.executable).parent / "uhep")
-PATIENCE_S = 30
 PACKETS = captured(at="A")
 SCENARIO = """
 what: Alice calls Bob

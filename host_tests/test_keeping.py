@@ -25,10 +25,10 @@ from uhep_tools.queries import Filter, Reader
 from uhep_tools.retention import used
 from uhep_tools.server import Server
 from uhep_tools.store import Keep, Store, StoreError
+from waiting import PATIENCE_S
 
 PEER = "127.0.0.1:40000"
 UHEP = str(Path(sys.executable).parent / "uhep")
-PATIENCE_S = 60
 
 
 def fill(store, packets, received_us=None):

@@ -9,8 +9,7 @@ from uhep_tools.cli import app
 from uhep_tools.hep import decode
 from uhep_tools.store import Store
 from uhep_tools.watch import Watch
-
-PATIENCE_S = 60
+from waiting import PATIENCE_S
 
 
 def fill(store, packets):
